@@ -1,0 +1,2 @@
+//! The `release` command.
+fn main() {}

@@ -1,0 +1,221 @@
+//! `release.yml`, parsed into types.
+//!
+//! The app's own file stands in its repository and is read from the revision that is deployed; a
+//! `release.yml` at the root of the server overrides it, key by key. [`parse`] reports every
+//! problem of both at once.
+
+mod fields;
+mod lines;
+mod parse;
+mod paths;
+mod problem;
+mod wait;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub use parse::{Source, parse};
+pub use problem::{Problem, Problems};
+pub use wait::Wait;
+
+/// The effective configuration of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// The app's name, for messages and generated files.
+    pub app: String,
+    /// Where the app's repository is: a path, or an ssh or https URL. A git hook uses its own.
+    pub repository: Option<String>,
+    /// The branch that is deployed when none is named, and the only one that a push deploys.
+    pub branch: String,
+    /// How many good releases stay on the disk.
+    pub keep: usize,
+    /// How long the old generation is kept running for a rollback in milliseconds; 0 is not at all.
+    pub warm: Wait,
+    /// The Python environment.
+    pub python: Python,
+    /// The front ends; `None` to look for one.
+    pub frontend: Option<Vec<Frontend>>,
+    /// The Django project; `None` for another kind of app.
+    pub django: Option<Django>,
+    /// Directories below `shared/` that every release links to.
+    pub linked_dirs: Vec<String>,
+    /// Files below `shared/` that every release links to.
+    pub linked_files: Vec<String>,
+    /// Variables for the app's processes.
+    pub env: BTreeMap<String, String>,
+    /// A file below `shared/` with more of them.
+    pub env_file: String,
+    /// What runs, in the order in which it starts.
+    pub services: Vec<Service>,
+    /// What is asked from outside after `activate`.
+    pub verify: Option<Verify>,
+    /// Where the proxy's configuration is, for `release check`.
+    pub proxy: Proxy,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            app: String::new(),
+            repository: None,
+            branch: "main".to_owned(),
+            keep: 5,
+            warm: Wait::ZERO,
+            python: Python::default(),
+            frontend: None,
+            django: None,
+            linked_dirs: Vec::new(),
+            linked_files: Vec::new(),
+            env: BTreeMap::new(),
+            env_file: ".env".to_owned(),
+            services: Vec::new(),
+            verify: None,
+            proxy: Proxy::default(),
+        }
+    }
+}
+
+/// The Python environment of a release.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Python {
+    /// The interpreter's version, such as `3.11`; `None` for `python3`.
+    pub version: Option<String>,
+    /// What installs the requirements.
+    pub installer: Installer,
+    /// Requirement files, in the order in which they are installed; `None` to look for
+    /// `requirements.txt`.
+    pub requirements: Option<Vec<String>>,
+}
+
+/// What installs the requirements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Installer {
+    /// uv where it is installed, else pip.
+    #[default]
+    Auto,
+    /// pip, from the interpreter's own `venv`.
+    Pip,
+    /// uv.
+    Uv,
+}
+
+/// A JavaScript front end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frontend {
+    /// Its directory in the repository; `.` for the top.
+    pub directory: String,
+    /// What installs its packages.
+    pub install: String,
+    /// What builds it.
+    pub build: String,
+    /// What the build makes, below `directory`.
+    pub outputs: Vec<String>,
+}
+
+impl Frontend {
+    /// The usual npm front end in `directory`.
+    pub fn npm(directory: &str) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            install: "npm ci".to_owned(),
+            build: "npm run build".to_owned(),
+            outputs: vec!["dist".to_owned()],
+        }
+    }
+}
+
+/// The Django project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Django {
+    /// The settings module, such as `shop.settings`.
+    pub settings: String,
+    /// The directory of `manage.py`, `.` for the top.
+    pub directory: String,
+    /// Whether `collectstatic` runs; `None` when the settings have a `STATIC_ROOT`.
+    pub collectstatic: Option<bool>,
+    /// Whether `migrate` runs.
+    pub migrate: bool,
+}
+
+/// A process that the app runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name: lowercase letters, digits, `-` and `_`.
+    pub name: String,
+    /// The command, with shell words and `$NAME` for variables, but no shell.
+    pub command: String,
+    /// How it passes from the old generation to the new one.
+    pub handover: Handover,
+    /// How it shows that it is well.
+    pub health: Health,
+    /// The signal that asks it to end, and how long it may take.
+    pub stop: Stop,
+}
+
+/// How a service passes from the old generation to the new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handover {
+    /// The new generation listens on a unix socket of its own (`$SOCKET`) and proves healthy;
+    /// `activate`; the old one finishes what it began.
+    Socket,
+}
+
+/// How a service shows that it is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// What is asked: a path that begins with `/`.
+    pub path: String,
+    /// The `Host` header, which Django compares with `ALLOWED_HOSTS`.
+    pub host: String,
+    /// How long it may take until the first good answer.
+    pub timeout: Wait,
+    /// How long after its start it must stay well before it gets users.
+    pub settle: Wait,
+    /// How many requests wake its workers up before it gets users.
+    pub warm_up: usize,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            path: "/".to_owned(),
+            host: "localhost".to_owned(),
+            timeout: Wait::seconds(60),
+            settle: Wait::seconds(3),
+            warm_up: 8,
+        }
+    }
+}
+
+/// How a process is asked to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// The signal, such as `TERM`.
+    pub signal: String,
+    /// How long it may take before it is killed.
+    pub wait: Wait,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { signal: "TERM".to_owned(), wait: Wait::seconds(40) }
+    }
+}
+
+/// What is asked from outside after `activate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// An `http://` URL on this machine.
+    pub url: String,
+    /// How long it may take until the first good answer.
+    pub timeout: Wait,
+}
+
+/// Where the proxy's configuration is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proxy {
+    /// Its files; none to look in the usual places.
+    pub config: Vec<String>,
+}

@@ -1,0 +1,342 @@
+//! Reads `release.yml` files into a [`Config`], with every problem at once.
+
+use serde_yaml::Value;
+
+use super::fields::{Fields, Report, name};
+use super::paths::{check_linked, clean, problem};
+use super::{Config, Django, Frontend, Health, Problem, Problems, Proxy, Python, Service, Stop, Verify, Wait};
+use crate::env_file::is_name;
+
+/// A file: its name, as people know it, and what it holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// Such as `release.yml`, or `/srv/shop/release.yml`.
+    pub name: &'a str,
+    /// What it holds.
+    pub text: &'a str,
+}
+
+/// The effective configuration: `app` (from the revision) overridden by `server`, key by key.
+///
+/// Without an app's file the server's must say it all.
+pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Config, Problems> {
+    let mut problems = Vec::new();
+    let mut merged = Value::Null;
+    for source in [app, server].into_iter().flatten() {
+        let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
+        if let Some(value) = document(&mut report) {
+            config(value.clone(), &mut report);
+            merge(&mut merged, value);
+        }
+        problems.append(&mut report.problems);
+    }
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let file = app.or(server).map_or("release.yml", |source| source.name);
+    let mut report = Report { file, text: "", problems: Vec::new() };
+    let config = config(merged, &mut report);
+    required(&config, &mut report);
+    // Each file is sound by itself: what is found now is a conflict between the two.
+    if report.problems.is_empty() { Ok(config) } else { Err(Problems(report.problems)) }
+}
+
+fn document(report: &mut Report<'_>) -> Option<Value> {
+    match serde_yaml::from_str(report.text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            report.problems.push(Problem {
+                file: report.file.to_owned(),
+                line: error.location().map(|at| at.line()),
+                what: format!("this is no valid YAML: {error}"),
+                help: None,
+            });
+            None
+        }
+    }
+}
+
+fn merge(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Mapping(under), Value::Mapping(over)) => {
+            for (key, value) in over {
+                match under.get_mut(&key) {
+                    Some(existing) => merge(existing, value),
+                    None => drop(under.insert(key, value)),
+                }
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+fn config(value: Value, report: &mut Report<'_>) -> Config {
+    let default = Config::default();
+    let mut fields = Fields::new(value, Vec::new(), report);
+    let config = Config {
+        app: app(&mut fields, report),
+        repository: fields.take("repository", report),
+        branch: fields.take("branch", report).unwrap_or(default.branch),
+        keep: keep(&mut fields, report).unwrap_or(default.keep),
+        warm: fields.take("warm", report).map_or(default.warm, |Minutes(wait)| wait),
+        python: fields.value("python").map(|value| python(value, report)).unwrap_or_default(),
+        frontend: frontends(&mut fields, report),
+        django: fields.value("django").and_then(|value| django(value, report)),
+        linked_dirs: fields.take("linked_dirs", report).unwrap_or_default(),
+        linked_files: fields.take("linked_files", report).unwrap_or_default(),
+        env: env(&mut fields, report),
+        env_file: fields.take("env_file", report).unwrap_or(default.env_file),
+        services: services(&mut fields, report),
+        verify: fields.value("verify").and_then(|value| verify(value, report)),
+        proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
+    };
+    check_linked(&config.linked_dirs, &config.linked_files, report);
+    check_path(&fields.at("env_file"), &config.env_file, report);
+    fields.finish(report);
+    Config {
+        linked_dirs: config.linked_dirs.iter().map(|path| clean(path)).collect(),
+        linked_files: config.linked_files.iter().map(|path| clean(path)).collect(),
+        ..config
+    }
+}
+
+/// `warm: 10` counts minutes; `warm: 90s` says its unit.
+struct Minutes(Wait);
+
+impl<'de> serde::Deserialize<'de> for Minutes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if let Some(minutes) = value.as_u64() {
+            return Ok(Self(Wait::seconds(minutes * 60)));
+        }
+        serde_yaml::from_value(value).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+fn required(config: &Config, report: &mut Report<'_>) {
+    if config.app.is_empty() {
+        report.add(&[], "`app` is missing", Some("add the app's name: `app: shop`".to_owned()));
+    }
+    for service in config.services.iter().filter(|service| service.command.is_empty()) {
+        let help = "say what it runs: `command: gunicorn shop.wsgi --bind unix:$SOCKET`".to_owned();
+        report.add(&[], format!("services.{}: `command` is missing", service.name), Some(help));
+    }
+}
+
+fn app(fields: &mut Fields, report: &mut Report<'_>) -> String {
+    let app: String = fields.take("app", report).unwrap_or_default();
+    if !app.is_empty() && !is_plain_name(&app) {
+        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        report.add(&fields.at("app"), format!("app: `{app}` is not a plain name"), help);
+    }
+    app
+}
+
+fn keep(fields: &mut Fields, report: &mut Report<'_>) -> Option<usize> {
+    let keep = fields.take("keep", report)?;
+    if keep < 2 {
+        let help = Some("keep at least 2: the active release and the one to go back to".to_owned());
+        report.add(&fields.at("keep"), format!("keep: {keep} leaves nothing to go back to"), help);
+    }
+    Some(keep)
+}
+
+fn python(value: Value, report: &mut Report<'_>) -> Python {
+    let mut fields = Fields::new(value, vec!["python".to_owned()], report);
+    let python = Python {
+        version: fields.take::<Value>("version", report).and_then(|value| version(&fields, &value, report)),
+        installer: fields.take("installer", report).unwrap_or_default(),
+        requirements: fields.take("requirements", report),
+    };
+    for path in python.requirements.iter().flatten() {
+        check_path(&fields.at("requirements"), path, report);
+    }
+    fields.finish(report);
+    python
+}
+
+fn version(fields: &Fields, value: &Value, report: &mut Report<'_>) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        // YAML reads an unquoted 3.10 as the number 3.1: no guess could be right.
+        _ => {
+            let help = Some("put it in quotes: `version: \"3.11\"`".to_owned());
+            report.add(&fields.at("version"), "python.version is a number, and 3.10 would become 3.1", help);
+            return None;
+        }
+    };
+    let valid = !text.is_empty() && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));
+    if !valid {
+        let help = Some("write it like `\"3.11\"`".to_owned());
+        report.add(&fields.at("version"), format!("python.version: `{text}` is no version"), help);
+    }
+    Some(text)
+}
+
+fn frontends(fields: &mut Fields, report: &mut Report<'_>) -> Option<Vec<Frontend>> {
+    let items: Vec<Value> = fields.take("frontend", report)?;
+    let path = fields.at("frontend");
+    let at = |index: usize| [path.clone(), vec![index.to_string()]].concat();
+    Some(items.into_iter().enumerate().map(|(index, value)| frontend(value, at(index), report)).collect())
+}
+
+fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Frontend {
+    let usual = Frontend::npm(".");
+    let mut fields = Fields::new(value, path, report);
+    let frontend = Frontend {
+        directory: fields.take("directory", report).unwrap_or(usual.directory),
+        install: fields.take("install", report).unwrap_or(usual.install),
+        build: fields.take("build", report).unwrap_or(usual.build),
+        outputs: fields.take("outputs", report).unwrap_or(usual.outputs),
+    };
+    for (key, command) in [("install", &frontend.install), ("build", &frontend.build)] {
+        check_words(&fields.at(key), command, report);
+    }
+    for path in std::iter::once(&frontend.directory).chain(&frontend.outputs) {
+        check_path(&fields.path, path, report);
+    }
+    fields.finish(report);
+    frontend
+}
+
+fn django(value: Value, report: &mut Report<'_>) -> Option<Django> {
+    let mut fields = Fields::new(value, vec!["django".to_owned()], report);
+    let settings: Option<String> = fields.take("settings", report);
+    let directory: String = fields.take("directory", report).unwrap_or_else(|| ".".to_owned());
+    let collectstatic = fields.take("collectstatic", report);
+    let migrate = fields.take("migrate", report).unwrap_or(true);
+    check_path(&fields.at("directory"), &directory, report);
+    if settings.is_none() {
+        let help = Some("name the settings module: `django: {settings: shop.settings}`".to_owned());
+        report.add(&fields.path, "django: `settings` is missing", help);
+    }
+    fields.finish(report);
+    Some(Django { settings: settings?, directory, collectstatic, migrate })
+}
+
+fn env(fields: &mut Fields, report: &mut Report<'_>) -> std::collections::BTreeMap<String, String> {
+    let values: std::collections::BTreeMap<String, Value> = fields.take("env", report).unwrap_or_default();
+    let path = fields.at("env");
+    let mut env = std::collections::BTreeMap::new();
+    for (key, value) in values {
+        let at = [path.clone(), vec![key.clone()]].concat();
+        if !is_name(&key) {
+            report.add(&at, format!("env: `{key}` cannot be the name of a variable"), None);
+        }
+        match value {
+            Value::String(text) => drop(env.insert(key, text)),
+            Value::Number(number) => drop(env.insert(key, number.to_string())),
+            Value::Bool(truth) => drop(env.insert(key, truth.to_string())),
+            _ => report.add(&at, format!("{} should be a text", name(&at)), None),
+        }
+    }
+    env
+}
+
+fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
+    let mapping: serde_yaml::Mapping = fields.take("services", report).unwrap_or_default();
+    let path = fields.at("services");
+    let mut services = Vec::new();
+    for (key, value) in mapping {
+        let Value::String(key) = key else {
+            report.add(&path, "services: a service's name should be a text", None);
+            continue;
+        };
+        services.push(service(key, value, &path, report));
+    }
+    services
+}
+
+fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) -> Service {
+    let mut fields = Fields::new(value, [path, &[key.clone()]].concat(), report);
+    if !is_plain_name(&key) {
+        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        report.add(&fields.path, format!("services: `{key}` is not a plain name"), help);
+    }
+    let command: String = fields.take("command", report).unwrap_or_default();
+    check_words(&fields.at("command"), &command, report);
+    if !command.is_empty() && !command.contains("$SOCKET") && !command.contains("${SOCKET}") {
+        let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
+        report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
+    }
+    let handover = fields.take("handover", report).unwrap_or(super::Handover::Socket);
+    let health = fields.value("health").map(|value| health(value, fields.at("health"), report));
+    let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
+    fields.finish(report);
+    Service { name: key, command, handover, health: health.unwrap_or_default(), stop: stop.unwrap_or_default() }
+}
+
+fn health(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Health {
+    let usual = Health::default();
+    let mut fields = Fields::new(value, path, report);
+    let health = Health {
+        path: fields.take("path", report).unwrap_or(usual.path),
+        host: fields.take("host", report).unwrap_or(usual.host),
+        timeout: fields.take("timeout", report).unwrap_or(usual.timeout),
+        settle: fields.take("settle", report).unwrap_or(usual.settle),
+        warm_up: fields.take("warm_up", report).unwrap_or(usual.warm_up),
+    };
+    if !health.path.starts_with('/') || health.path.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let help = Some("write it like `/healthz`".to_owned());
+        report.add(&fields.at("path"), format!("{}: `{}` is no path of a URL", name(&fields.at("path")), health.path), help);
+    }
+    fields.finish(report);
+    health
+}
+
+fn stop(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Stop {
+    const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
+    let usual = Stop::default();
+    let mut fields = Fields::new(value, path, report);
+    let stop = Stop {
+        signal: fields.take("signal", report).unwrap_or(usual.signal),
+        wait: fields.take("wait", report).unwrap_or(usual.wait),
+    };
+    if !SIGNALS.contains(&stop.signal.as_str()) {
+        let help = Some(format!("use one of {}", SIGNALS.join(", ")));
+        report.add(&fields.at("signal"), format!("{}: unknown signal `{}`", name(&fields.at("signal")), stop.signal), help);
+    }
+    fields.finish(report);
+    stop
+}
+
+fn verify(value: Value, report: &mut Report<'_>) -> Option<Verify> {
+    let mut fields = Fields::new(value, vec!["verify".to_owned()], report);
+    let url: Option<String> = fields.take("url", report);
+    let timeout = fields.take("timeout", report).unwrap_or(Wait::seconds(10));
+    match &url {
+        Some(url) if url.starts_with("http://") && url.len() > 7 => {}
+        Some(_) => report.add(
+            &fields.at("url"),
+            "verify.url should begin with http://",
+            Some("ask the proxy on this machine: `url: http://127.0.0.1/healthz`".to_owned()),
+        ),
+        None => report.add(&fields.path, "verify: `url` is missing", None),
+    }
+    fields.finish(report);
+    Some(Verify { url: url?, timeout })
+}
+
+fn proxy(value: Value, report: &mut Report<'_>) -> Proxy {
+    let mut fields = Fields::new(value, vec!["proxy".to_owned()], report);
+    let proxy = Proxy { config: fields.take("config", report).unwrap_or_default() };
+    fields.finish(report);
+    proxy
+}
+
+fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
+    if let Some(wrong) = problem(path) {
+        report.add(at, format!("{}: `{path}` {wrong}", name(at)), None);
+    }
+}
+
+fn check_words(at: &[String], command: &str, report: &mut Report<'_>) {
+    if shell_words::split(command).is_err() {
+        report.add(at, format!("{}: a quote is not closed", name(at)), None);
+    }
+}
+
+fn is_plain_name(text: &str) -> bool {
+    let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';
+    text.bytes().all(plain) && text.bytes().next().is_some_and(|c| c.is_ascii_lowercase()) && text.len() <= 32
+}

@@ -1,0 +1,61 @@
+//! The environment that an app's processes see: the same for services, `manage.py`, cron and people.
+
+use std::path::Path;
+
+use crate::command::{Secret, Variables};
+use crate::config::Config;
+use crate::layout::Layout;
+use crate::release::{Generation, ReleaseId};
+use crate::revision::Revision;
+
+/// What is taken over from the caller, if it is set there; everything else is not.
+pub const INHERITED: [&str; 9] = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
+
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The variables of `release`, later ones winning: the system's, the env file's, `env:` of
+/// `release.yml`, and our own.
+pub fn of_release(
+    layout: &Layout,
+    release: &ReleaseId,
+    revision: &Revision,
+    config: &Config,
+    env_file: &Variables,
+    caller: &Variables,
+) -> Variables {
+    let mut env = Variables::new();
+    for name in INHERITED {
+        if let Some(value) = caller.get(name) {
+            env.insert(name.to_owned(), value.clone());
+        }
+    }
+    env.extend(env_file.clone());
+    env.extend(config.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
+    let directory = layout.release(release);
+    let path = caller.get("PATH").map_or(SYSTEM_PATH, Secret::reveal);
+    set("PATH", format!("{}:{path}", layout.venv(release).join("bin").display()));
+    set("VIRTUAL_ENV", text(&layout.venv(release)));
+    // A server that is told to change directory by its PWD would otherwise follow the caller's.
+    set("PWD", text(&directory));
+    set("RELEASE_ROOT", text(layout.root()));
+    set("RELEASE_ID", release.to_string());
+    set("RELEASE_REVISION", revision.to_string());
+    set("PYTHONUNBUFFERED", "1".to_owned());
+    if let Some(django) = &config.django {
+        set("DJANGO_SETTINGS_MODULE", django.settings.clone());
+    }
+    env
+}
+
+/// What one service of a generation sees besides: where it is to listen.
+pub fn of_service(layout: &Layout, generation: &Generation, service: &str) -> Variables {
+    let socket = layout.socket(generation, service);
+    [("SOCKET", text(&socket)), ("RELEASE_SERVICE", service.to_owned())]
+        .map(|(name, value)| (name.to_owned(), Secret::new(value)))
+        .into()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,288 @@
+//! The one door to the machine: rules and steps reach files, processes, git and the clock only
+//! through these traits. `release-host` is the real machine, `release-testkit` a fake one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::command::{Command, Exit};
+use crate::event::Progress;
+use crate::revision::Revision;
+use crate::run::RunId;
+use crate::service::{Program, ProgramState};
+
+/// Why the machine did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// A file operation failed.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as it reads after "cannot".
+        action: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A program could not be started.
+    #[error("cannot start `{program}`")]
+    Spawn {
+        /// As it was to be called.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A deadline passed.
+    #[error("{what} took longer than {} s", limit.as_secs())]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        limit: Duration,
+    },
+    /// The run was asked to stop.
+    #[error("interrupted by {0}")]
+    Interrupted(String),
+    /// git could not do it.
+    #[error("{what}")]
+    Git {
+        /// What was tried, and with which repository.
+        what: String,
+        /// What to do about it.
+        help: Option<String>,
+        /// What libgit2 said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The process manager could not do it.
+    #[error("the process manager {what}")]
+    Services {
+        /// What went wrong, as it reads after "the process manager".
+        what: String,
+        /// The cause, where there is one.
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// An HTTP request was not answered.
+    #[error("no answer from {address}")]
+    NoAnswer {
+        /// Who was asked.
+        address: String,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl HostError {
+    /// What to do about it, where that is known.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            HostError::Git { help, .. } => help.clone(),
+            HostError::Io { source, path, .. } => match source.kind() {
+                io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
+                io::ErrorKind::PermissionDenied => {
+                    Some(format!("look at who may write there: `ls -ld {}`", path.display()))
+                }
+                _ => None,
+            },
+            HostError::Spawn { program, source } if source.kind() == io::ErrorKind::NotFound => {
+                Some(format!("install it, or put it on PATH: `command -v {program}`"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A short name for what every door answers.
+pub type HostResult<T> = Result<T, HostError>;
+
+/// What stands at a path; links are not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symlink.
+    Link,
+    /// A socket, a device, a fifo.
+    Other,
+}
+
+/// What is free on a file system for this user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes.
+    pub bytes: u64,
+    /// Inodes; `u64::MAX` on a file system that does not count them.
+    pub inodes: u64,
+}
+
+/// Files, directories and links.
+pub trait Files {
+    /// The contents of a file; `None` when nothing is there.
+    fn read(&self, path: &Path) -> HostResult<Option<Vec<u8>>>;
+    /// Replaces a file atomically: written beside it, synced, renamed. Makes its directory.
+    fn write(&self, path: &Path, contents: &[u8], mode: u32) -> HostResult<()>;
+    /// Makes a directory and its parents; fine when it exists.
+    fn make_dir(&self, path: &Path) -> HostResult<()>;
+    /// What stands at `path` itself; `None` when nothing does.
+    fn kind(&self, path: &Path) -> HostResult<Option<Kind>>;
+    /// What a symlink holds; `None` when `path` is absent or no link.
+    fn read_link(&self, path: &Path) -> HostResult<Option<PathBuf>>;
+    /// `path` with every link followed; `None` when it leads nowhere.
+    fn resolve(&self, path: &Path) -> HostResult<Option<PathBuf>>;
+    /// Points `link` at `target` in one rename(2) and syncs its directory. Refuses to replace
+    /// what is no link. Makes its directory.
+    fn replace_link(&self, link: &Path, target: &Path) -> HostResult<()>;
+    /// The entries of a directory, sorted; none when it is absent.
+    fn list(&self, directory: &Path) -> HostResult<Vec<PathBuf>>;
+    /// Renames within one file system. Makes the directory of `to`.
+    fn rename(&self, from: &Path, to: &Path) -> HostResult<()>;
+    /// Removes a file, a link or a whole tree; fine when it is absent. Links are not followed.
+    fn remove(&self, path: &Path) -> HostResult<()>;
+    /// Copies a tree to a place that does not exist yet, keeping modes and links.
+    fn copy_tree(&self, from: &Path, to: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    /// Writes everything on the file system of `path` to the disk.
+    fn sync(&self, path: &Path) -> HostResult<()>;
+    /// The bytes that a tree takes on the disk; 0 when it is absent. Links are not followed.
+    fn size(&self, path: &Path) -> HostResult<u64>;
+    /// What is free where `path` (or its nearest existing parent) is.
+    fn space(&self, path: &Path) -> HostResult<Space>;
+    /// Whether this user may write in the directory `path` (or its nearest existing parent).
+    fn is_writable(&self, path: &Path) -> HostResult<bool>;
+}
+
+/// Other programs.
+pub trait Processes {
+    /// Runs a command to its end in a process group of its own, and gives each line that it
+    /// prints (a `\r` ends one too). At the limit, or when the run is interrupted, the whole
+    /// group is ended.
+    fn run(&self, command: &Command, line: &mut dyn FnMut(&str)) -> HostResult<Exit>;
+    /// The path of `program` as `PATH` finds it.
+    fn find_program(&self, program: &str) -> Option<PathBuf>;
+    /// Ends every process that `run` started and left behind (its environment names the run),
+    /// and says how many there were.
+    fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
+    /// The processes that run from below `directory`: by executable, working directory or mapped file.
+    fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
+}
+
+/// The app's repository and our mirror of it.
+pub trait Git {
+    /// Brings the bare mirror up to date with every branch and tag of `url`; makes it if need be.
+    fn fetch(&self, mirror: &Path, url: &str, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    /// The commit that a full sha, an unambiguous short sha, a branch or a tag names.
+    fn find(&self, repository: &Path, name: &str) -> Result<Revision, FindError>;
+    /// The contents of a file of `revision`; `None` when there is none at `path`.
+    fn file(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Option<Vec<u8>>>;
+    /// The id of the tree or blob at `path` of `revision`: equal ids are equal contents.
+    fn content_id(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Option<String>>;
+    /// The names in a directory of `revision` (`""` is the top); none when there is no such directory.
+    fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
+    /// Writes the tree of `revision` into the new directory `into`.
+    fn checkout(&self, repository: &Path, revision: &Revision, into: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    /// The first line of a commit's message.
+    fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
+}
+
+/// Why a name leads to no commit.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// Nothing has that name.
+    #[error("`{0}` names no branch, tag or commit of the repository")]
+    Unknown(String),
+    /// More than one commit begins like that.
+    #[error("`{name}` is ambiguous: it could be {}", candidates.join(", "))]
+    Ambiguous {
+        /// As it was given.
+        name: String,
+        /// What it could mean.
+        candidates: Vec<String>,
+    },
+    /// The repository could not be read.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// Where an HTTP server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A unix socket; requests carry `Host: localhost`.
+    Socket(PathBuf),
+    /// `host:port`, and the `Host` header to send.
+    Tcp {
+        /// Host and port to connect to.
+        address: String,
+        /// The `Host` header.
+        host: String,
+    },
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The beginning of the body, at most 4 KiB.
+    pub body: String,
+}
+
+/// Who is connected to a unix socket, from `/proc/net/unix`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketUse {
+    /// Somebody listens there.
+    pub listening: bool,
+    /// Connections that nobody has accepted yet.
+    pub queued: usize,
+    /// Connections that are open.
+    pub open: usize,
+}
+
+impl SocketUse {
+    /// Nobody is connected, nor waits to be.
+    pub fn quiet(&self) -> bool {
+        self.queued == 0 && self.open == 0
+    }
+}
+
+/// Sockets and HTTP.
+pub trait Network {
+    /// One GET request on a connection of its own.
+    fn get(&self, address: &Address, path: &str, headers: &[(String, String)], limit: Duration) -> HostResult<Reply>;
+    /// Several equal GET requests at once; the replies that came.
+    fn get_many(&self, address: &Address, path: &str, headers: &[(String, String)], limit: Duration, count: usize) -> Vec<HostResult<Reply>>;
+    /// Who is connected to `socket`, by the path that it was bound to.
+    fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
+}
+
+/// A process manager that users trust: the private supervisord.
+pub trait Services {
+    /// Starts the manager if it does not run, with all programs that are to start by themselves.
+    fn ensure_manager(&self) -> HostResult<()>;
+    /// Adds programs and starts them; those that already run are left alone.
+    fn start(&self, programs: &[Program]) -> HostResult<()>;
+    /// Stops programs, each with its own signal and patience, and forgets them; fine when unknown.
+    fn stop(&self, programs: &[String]) -> HostResult<()>;
+    /// Every program the manager knows; none when it does not run.
+    fn states(&self) -> HostResult<Vec<ProgramState>>;
+    /// Stops every program and the manager itself; the programs stay known for its next start.
+    fn stop_manager(&self) -> HostResult<()>;
+}
+
+/// Time.
+pub trait Clock {
+    /// Now, for people and names.
+    fn now(&self) -> Timestamp;
+    /// Time since some fixed moment, for measuring.
+    fn elapsed(&self) -> Duration;
+    /// Waits; an error when the run is interrupted meanwhile.
+    fn pause(&self, duration: Duration) -> HostResult<()>;
+    /// From now on interruptions are ignored: what runs must come to its end.
+    fn ignore_interruptions(&self);
+}
+
+/// Everything outside.
+pub trait Host: Files + Processes + Git + Network + Services + Clock + Send + Sync {}
+
+impl<T: Files + Processes + Git + Network + Services + Clock + Send + Sync> Host for T {}

@@ -1,0 +1,177 @@
+//! Every path below an app's root.
+//!
+//! ```text
+//! /srv/shop/                      root
+//!   release.yml                   what differs on this server
+//!   current -> releases/<id>      the active release
+//!   releases/<id>/                one built release
+//!     venv -> ../../cache/venv/…  its Python environment
+//!     run/web-g1.sock             where a generation of `web` listens
+//!     run/web.sock -> web-g1.sock the name that the proxy asks for
+//!   shared/                       what outlives a release
+//!   repo/                         bare mirror
+//!   cache/venv/ bundle/ tool/     built once, keyed by content
+//!   .release/                     our own state
+//!     lock  journal.jsonl  releases/<id>.json  log/<id>/<step>.log
+//!     log/service/  supervisor/   the private supervisord and what services print
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::release::{Generation, ReleaseId};
+
+/// The longest path that a unix socket can be bound to, in bytes (`sun_path` less its NUL).
+pub const SOCKET_PATH_LIMIT: usize = 107;
+
+/// The paths below one root. All are absolute when the root is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout below `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The app's deploy directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What differs on this server: `release.yml`.
+    pub fn server_config(&self) -> PathBuf {
+        self.root.join("release.yml")
+    }
+
+    /// The symlink to the active release.
+    pub fn current(&self) -> PathBuf {
+        self.root.join("current")
+    }
+
+    /// What `current` holds when `release` is active: a relative path, so that a root can move.
+    pub fn current_target(&self, release: &ReleaseId) -> PathBuf {
+        Path::new("releases").join(release.as_str())
+    }
+
+    /// The directory of all releases.
+    pub fn releases(&self) -> PathBuf {
+        self.root.join("releases")
+    }
+
+    /// One built release.
+    pub fn release(&self, release: &ReleaseId) -> PathBuf {
+        self.releases().join(release.as_str())
+    }
+
+    /// The revision that a release was built from, for people and other programs.
+    pub fn revision_file(&self, release: &ReleaseId) -> PathBuf {
+        self.release(release).join("REVISION")
+    }
+
+    /// A release's link to its Python environment.
+    pub fn venv(&self, release: &ReleaseId) -> PathBuf {
+        self.release(release).join("venv")
+    }
+
+    /// Where a release's services put their sockets.
+    pub fn run(&self, release: &ReleaseId) -> PathBuf {
+        self.release(release).join("run")
+    }
+
+    /// Where `service` of one generation listens: its real path, bound by nobody else.
+    pub fn socket(&self, generation: &Generation, service: &str) -> PathBuf {
+        self.run(&generation.release).join(self.socket_name(generation, service))
+    }
+
+    /// The file name of [`Layout::socket`], which [`Layout::socket_link`] holds.
+    pub fn socket_name(&self, generation: &Generation, service: &str) -> PathBuf {
+        format!("{service}-g{}.sock", generation.number).into()
+    }
+
+    /// The name that a proxy reaches through `current`: `run/web.sock`.
+    pub fn socket_link(&self, release: &ReleaseId, service: &str) -> PathBuf {
+        self.run(release).join(format!("{service}.sock"))
+    }
+
+    /// The socket as a proxy names it: `current/run/web.sock`.
+    pub fn current_socket(&self, service: &str) -> PathBuf {
+        self.current().join("run").join(format!("{service}.sock"))
+    }
+
+    /// What outlives a release.
+    pub fn shared(&self) -> PathBuf {
+        self.root.join("shared")
+    }
+
+    /// The bare mirror of the app's repository.
+    pub fn repo(&self) -> PathBuf {
+        self.root.join("repo")
+    }
+
+    /// What is built once and used by many releases.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
+    /// One entry of the cache: `kind` is `venv`, `bundle` or `tool`.
+    pub fn cached(&self, kind: &str, key: &str) -> PathBuf {
+        self.cache().join(kind).join(key)
+    }
+
+    /// Our own state.
+    pub fn state(&self) -> PathBuf {
+        self.root.join(".release")
+    }
+
+    /// The file that a run holds an flock on; never unlinked.
+    pub fn lock(&self) -> PathBuf {
+        self.state().join("lock")
+    }
+
+    /// The append-only record of every run.
+    pub fn journal(&self) -> PathBuf {
+        self.state().join("journal.jsonl")
+    }
+
+    /// The newest push that waits for its turn.
+    pub fn pending_push(&self) -> PathBuf {
+        self.state().join("push.json")
+    }
+
+    /// What is known of a release: its revision and its effective configuration.
+    pub fn release_record(&self, release: &ReleaseId) -> PathBuf {
+        self.state().join("releases").join(format!("{release}.json"))
+    }
+
+    /// The logs of one release's steps.
+    pub fn log_dir(&self, release: &ReleaseId) -> PathBuf {
+        self.state().join("log").join(release.as_str())
+    }
+
+    /// What one step printed.
+    pub fn step_log(&self, release: &ReleaseId, step: &str) -> PathBuf {
+        self.log_dir(release).join(format!("{step}.log"))
+    }
+
+    /// What a service of one generation prints.
+    pub fn service_log(&self, program: &str) -> PathBuf {
+        self.state().join("log/service").join(format!("{program}.log"))
+    }
+
+    /// The home of the private supervisord.
+    pub fn supervisor(&self) -> PathBuf {
+        self.state().join("supervisor")
+    }
+
+    /// The control socket of the private supervisord.
+    pub fn supervisor_socket(&self) -> PathBuf {
+        self.supervisor().join("rpc.sock")
+    }
+
+    /// Where things go that are being removed: a rename is quick, the removal may take its time.
+    pub fn trash(&self) -> PathBuf {
+        self.state().join("trash")
+    }
+}

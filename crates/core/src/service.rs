@@ -1,0 +1,72 @@
+//! What a process manager is asked to run, and what it says of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::release::Generation;
+
+/// One service of one generation, as the process manager runs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// `web-<release>-g1`: see [`Generation::program`].
+    pub name: String,
+    /// The words of the command.
+    pub command: Vec<String>,
+    /// The working directory.
+    pub directory: PathBuf,
+    /// The signal that asks it to end, such as `TERM`.
+    pub stop_signal: String,
+    /// How long it may take to end before it is killed.
+    pub stop_wait: Duration,
+    /// Where its output goes.
+    pub log: PathBuf,
+}
+
+/// What the process manager says of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramState {
+    /// Its name.
+    pub name: String,
+    /// Whether it runs.
+    pub state: Running,
+    /// Its process id, while it runs.
+    pub pid: Option<u32>,
+}
+
+/// A program's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// Started, but not yet for long enough to be trusted.
+    Starting,
+    /// Running.
+    Running,
+    /// Being stopped.
+    Stopping,
+    /// Ended or stopped.
+    Stopped,
+    /// Ended by itself, and is not started again.
+    Failed,
+}
+
+impl Running {
+    /// As `status` shows it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Running::Starting => "starting",
+            Running::Running => "running",
+            Running::Stopping => "stopping",
+            Running::Stopped => "stopped",
+            Running::Failed => "failed",
+        }
+    }
+
+    /// Whether there is a process.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Running::Starting | Running::Running)
+    }
+}
+
+/// The programs that belong to `generation`.
+pub fn programs_of<'a>(states: &'a [ProgramState], generation: &'a Generation) -> impl Iterator<Item = &'a ProgramState> {
+    states.iter().filter(move |state| Generation::of_program(&state.name).is_some_and(|(_, of)| of == *generation))
+}

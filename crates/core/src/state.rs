@@ -1,0 +1,185 @@
+//! What the journal adds up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::journal::{End, Entry, Mark, Record};
+use crate::release::{Generation, ReleaseId};
+use crate::revision::Revision;
+use crate::run::{Action, RunId};
+
+/// A release became active.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activation {
+    /// The release and its processes.
+    pub generation: Generation,
+    /// Its commit.
+    pub revision: Revision,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A run that has no end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interrupted {
+    /// Its name.
+    pub run: RunId,
+    /// What it did.
+    pub action: Action,
+    /// What it was to make active.
+    pub generation: Generation,
+    /// The commit of that.
+    pub revision: Revision,
+    /// What served when it began.
+    pub previous: Option<Generation>,
+    /// The last mark of each step that began, in the order in which they began.
+    pub steps: Vec<(String, Mark)>,
+}
+
+impl Interrupted {
+    /// The step that was under way, or the last that was reached.
+    pub fn step(&self) -> Option<&str> {
+        let under_way = |mark: &Mark| matches!(mark, Mark::Started | Mark::UndoStarted);
+        let found = self.steps.iter().rev().find(|(_, mark)| under_way(mark)).or(self.steps.last());
+        found.map(|(step, _)| step.as_str())
+    }
+
+    /// The last mark of `step`; `None` if it never began.
+    pub fn mark(&self, step: &str) -> Option<Mark> {
+        self.steps.iter().find(|(name, _)| name == step).map(|(_, mark)| *mark)
+    }
+}
+
+/// What became of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was active at some time, and nobody went back from it.
+    Good,
+    /// It never became active.
+    Failed,
+    /// Somebody, or we ourselves, went back from it.
+    RolledBack,
+}
+
+/// The journal, folded. Which release is active is not asked here: `current` alone knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Every activation, oldest first.
+    pub activations: Vec<Activation>,
+    /// What became of each release that ended a run.
+    pub fates: BTreeMap<ReleaseId, Fate>,
+    /// The run that has no end.
+    pub interrupted: Option<Interrupted>,
+    boots: BTreeMap<ReleaseId, u32>,
+    revisions: BTreeMap<ReleaseId, Revision>,
+}
+
+impl State {
+    /// Adds up `records`, oldest first.
+    pub fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> Self {
+        let mut state = Self::default();
+        for record in records {
+            state.add(record);
+        }
+        state
+    }
+
+    fn add(&mut self, record: &Record) {
+        match &record.entry {
+            Entry::Begin { action, generation, revision, previous, .. } => {
+                let boots = self.boots.entry(generation.release.clone()).or_default();
+                *boots = (*boots).max(generation.number);
+                self.revisions.insert(generation.release.clone(), revision.clone());
+                self.interrupted = Some(Interrupted {
+                    run: record.run.clone(),
+                    action: *action,
+                    generation: generation.clone(),
+                    revision: revision.clone(),
+                    previous: previous.clone(),
+                    steps: Vec::new(),
+                });
+            }
+            Entry::Step { step, mark, .. } => {
+                let Some(run) = self.interrupted.as_mut().filter(|run| run.run == record.run) else { return };
+                match run.steps.iter_mut().find(|(name, _)| name == step) {
+                    Some((_, last)) => *last = *mark,
+                    None => run.steps.push((step.clone(), *mark)),
+                }
+            }
+            Entry::End { outcome, .. } => {
+                if let Some(run) = self.interrupted.take_if(|run| run.run == record.run) {
+                    self.end(run, *outcome, record.at);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, run: Interrupted, outcome: End, at: Timestamp) {
+        let release = run.generation.release.clone();
+        match (outcome, run.action) {
+            (End::Activated, action) => {
+                if action == Action::Rollback
+                    && let Some(left) = &run.previous
+                    && left.release != release
+                {
+                    self.fates.insert(left.release.clone(), Fate::RolledBack);
+                }
+                self.fates.insert(release, Fate::Good);
+                self.activations.push(Activation { generation: run.generation, revision: run.revision, at });
+            }
+            (End::Undone, Action::Deploy) => {
+                self.fates.insert(release, Fate::Failed);
+            }
+            (End::FlippedBack, _) => {
+                self.fates.insert(release, Fate::RolledBack);
+            }
+            // A rollback that did not get as far says nothing of its target.
+            (End::Undone, Action::Rollback) => {}
+        }
+    }
+
+    /// Every release the journal has heard of.
+    pub fn known(&self) -> impl Iterator<Item = &ReleaseId> {
+        self.boots.keys()
+    }
+
+    /// The commit of a release.
+    pub fn revision(&self, release: &ReleaseId) -> Option<&Revision> {
+        self.revisions.get(release)
+    }
+
+    /// The last activation of `release`.
+    pub fn activation(&self, release: &ReleaseId) -> Option<&Activation> {
+        self.activations.iter().rev().find(|activation| activation.generation.release == *release)
+    }
+
+    /// The generation that the next boot of `release` is.
+    pub fn next_generation(&self, release: &ReleaseId) -> Generation {
+        let number = self.boots.get(release).copied().unwrap_or(0) + 1;
+        Generation { release: release.clone(), number }
+    }
+
+    /// What served before `current`: the latest activation before its own of another release
+    /// that is still good and that `exists`. Never the second newest by name or age.
+    pub fn previous(&self, current: &ReleaseId, exists: impl Fn(&ReleaseId) -> bool) -> Option<&Activation> {
+        let is_current = |activation: &Activation| activation.generation.release == *current;
+        let last = self.activations.iter().rposition(is_current).unwrap_or(self.activations.len());
+        self.activations[..last].iter().rev().find(|activation| {
+            let release = &activation.generation.release;
+            release != current && self.fates.get(release) == Some(&Fate::Good) && exists(release)
+        })
+    }
+
+    /// Good releases by their last activation, newest first.
+    pub fn good(&self) -> Vec<ReleaseId> {
+        let mut seen = BTreeSet::new();
+        self.activations
+            .iter()
+            .rev()
+            .map(|activation| &activation.generation.release)
+            .filter(|release| self.fates.get(*release) == Some(&Fate::Good) && seen.insert(*release))
+            .cloned()
+            .collect()
+    }
+}

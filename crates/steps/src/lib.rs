@@ -1,0 +1,5 @@
+//! What a Django release is: the steps of a deploy and of a rollback. Read [`recipe`] first.
+//!
+//! Steps reach the machine through `release_core::host::Host` alone (`clippy.toml` refuses the rest).
+
+pub mod recipe;
