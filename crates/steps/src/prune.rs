@@ -1,0 +1,148 @@
+//! Removes old releases, and what only they used.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use release_core::host::HostResult;
+use release_core::release::ReleaseId;
+use release_core::run::Run;
+use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
+
+/// Removes the releases that `keep` does not keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Prune;
+
+const NOTHING: &str = "there is no old release";
+
+impl Step for Prune {
+    fn id(&self) -> &'static str {
+        "prune"
+    }
+
+    fn describe(&self, run: &Run) -> String {
+        format!("keep {} releases", run.config.keep)
+    }
+
+    fn undo_policy(&self) -> UndoPolicy {
+        UndoPolicy::Cannot("a removed release is gone; `release deploy` builds its revision again")
+    }
+
+    fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
+        let found = find(cx)?;
+        if found.old.is_empty() {
+            return Ok(Look::Nothing(NOTHING.to_owned()));
+        }
+        Ok(Look::Needed(format!("remove {}", names(&found.old))))
+    }
+
+    fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
+        warn_of(cx, empty_trash(cx));
+        let found = find(cx)?;
+        for path in &found.foreign {
+            cx.warn(format!("{} is no release, and is left alone", path.display()));
+        }
+        let mut notes = Vec::new();
+        let removed: Vec<ReleaseId> =
+            found.old.iter().filter(|release| warn_of(cx, remove(cx, release))).cloned().collect();
+        if !removed.is_empty() {
+            notes.push(format!("removed {}", names(&removed)));
+        }
+        for (release, pids) in &found.in_use {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));
+        }
+        if notes.is_empty() {
+            Ok(Outcome::Skipped(NOTHING.to_owned()))
+        } else {
+            Ok(Outcome::DoneWith(notes.join("; ")))
+        }
+    }
+
+    fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// What stands in `releases/` besides what is kept.
+#[derive(Default)]
+struct Found {
+    old: Vec<ReleaseId>,
+    in_use: Vec<(ReleaseId, Vec<u32>)>,
+    foreign: Vec<PathBuf>,
+}
+
+fn find(cx: &Context<'_>) -> HostResult<Found> {
+    let layout = &cx.run.layout;
+    let kept = kept(cx.run);
+    let active = cx.host.read_link(&layout.current())?;
+    let mut found = Found::default();
+    for path in cx.host.list(&layout.releases())? {
+        let Some(release) = release_at(&path) else {
+            found.foreign.push(path);
+            continue;
+        };
+        if kept.contains(&release) || active == Some(layout.current_target(&release)) {
+            continue;
+        }
+        match cx.host.using(&path)?.as_slice() {
+            [] => found.old.push(release),
+            pids => found.in_use.push((release, pids.to_vec())),
+        }
+    }
+    Ok(found)
+}
+
+fn release_at(path: &Path) -> Option<ReleaseId> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// The active release, the one to go back to, and the newest good ones.
+fn kept(run: &Run) -> BTreeSet<ReleaseId> {
+    let others = run.good.iter().filter(|release| *release != run.release());
+    let newest = others.take(run.config.keep.saturating_sub(1));
+    let previous = run.previous.iter().map(|previous| &previous.release);
+    newest.chain(previous).chain([run.release()]).cloned().collect()
+}
+
+/// A rename is quick: whatever happens later, no half release stands in `releases/`.
+fn remove(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
+    let layout = &cx.run.layout;
+    let trash = layout.trash().join(release.as_str());
+    cx.host.rename(&layout.release(release), &trash)?;
+    cx.host.remove(&trash)?;
+    cx.host.remove(&layout.release_record(release))?;
+    cx.host.remove(&layout.log_dir(release))?;
+    remove_service_logs(cx, release)
+}
+
+fn remove_service_logs(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
+    let mark = format!("-{release}-g");
+    let any = cx.run.layout.service_log("any");
+    for log in cx.host.list(any.parent().expect("a log is in a directory"))? {
+        if log.file_name().is_some_and(|name| name.to_string_lossy().contains(&mark)) {
+            cx.host.remove(&log)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a killed run did not get to.
+fn empty_trash(cx: &Context<'_>) -> HostResult<()> {
+    for path in cx.host.list(&cx.run.layout.trash())? {
+        cx.host.remove(&path)?;
+    }
+    Ok(())
+}
+
+/// What cannot be removed today is removed after the next deploy.
+fn warn_of(cx: &Context<'_>, result: HostResult<()>) -> bool {
+    let failed = result.map_err(StepError::from).err();
+    if let Some(error) = &failed {
+        cx.warn(error.in_one_line());
+    }
+    failed.is_none()
+}
+
+fn names(releases: &[ReleaseId]) -> String {
+    releases.iter().map(ReleaseId::as_str).collect::<Vec<_>>().join(", ")
+}

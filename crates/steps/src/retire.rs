@@ -1,0 +1,41 @@
+//! Ending a generation: its processes and its sockets.
+
+use release_core::host::{Host, HostResult};
+use release_core::layout::Layout;
+use release_core::release::Generation;
+use release_core::service::programs_of;
+
+/// The name, in the place of a service's, of the program that ends a warm generation later on.
+pub const RETIRE: &str = "retire";
+
+/// Stops the processes of `generation` and removes its sockets; fine when there are none left.
+///
+/// The program that retires it is left alone: it may be the one that asks.
+pub fn stop_generation(host: &dyn Host, layout: &Layout, generation: &Generation) -> HostResult<()> {
+    let retire = generation.program(RETIRE);
+    let states = host.states()?;
+    let names: Vec<String> = programs_of(&states, generation)
+        .map(|state| state.name.clone())
+        .filter(|name| *name != retire)
+        .collect();
+    if !names.is_empty() {
+        host.stop(&names)?;
+    }
+    remove_sockets(host, layout, generation)
+}
+
+/// Takes back that a warm generation is to end later on.
+pub(crate) fn keep(host: &dyn Host, generation: &Generation) -> HostResult<()> {
+    host.stop(&[generation.program(RETIRE)])
+}
+
+/// Removes the sockets of a generation that has ended: some servers leave theirs behind.
+fn remove_sockets(host: &dyn Host, layout: &Layout, generation: &Generation) -> HostResult<()> {
+    let ending = format!("-g{}.sock", generation.number);
+    for path in host.list(&layout.run(&generation.release))? {
+        if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&ending)) {
+            host.remove(&path)?;
+        }
+    }
+    Ok(())
+}
