@@ -12,8 +12,7 @@ pub mod prune;
 pub mod verify;
 
 pub mod preflight;
-pub mod proxy;
 
 mod answer;
-mod nginx;
 pub mod retire;
+mod watch;

@@ -1,16 +1,21 @@
 //! What would stop a deploy, found before the first change, and all of it at once.
 
+mod commands;
+mod nginx;
+mod proxy;
+
 use std::path::{Path, PathBuf};
 
-use release_core::config::{Config, Installer, Service};
+use release_core::config::Config;
 use release_core::env_file;
 use release_core::host::{Host, HostError, HostResult};
-use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
-use release_core::release::{Generation, ReleaseId};
+use release_core::layout::Layout;
+use release_core::release::ReleaseId;
 use release_core::step::StepError;
 
 use crate::activate::not_a_link;
-use crate::retire::RETIRE;
+
+pub use proxy::proxy_problems;
 
 /// One thing that would stop a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +27,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self { what: what.into(), help: Some(help.into()) }
     }
 }
@@ -40,14 +45,12 @@ pub fn problems(host: &dyn Host, layout: &Layout, config: &Config, has_frontend:
     for check in [places, space, linked_files, env_file] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
-    for (program, help) in needed_programs(config, has_frontend) {
+    for (program, help) in commands::needed_programs(config, has_frontend) {
         if host.find_program(&program).is_none() {
             problems.push(Problem::new(format!("`{program}` is not installed"), help));
         }
     }
-    for service in &config.services {
-        service_problems(layout, service, &mut problems);
-    }
+    problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
     problems
 }
 
@@ -155,97 +158,4 @@ fn env_file(
         Err(_) => problems.push(Problem::new(format!("{name} is not UTF-8 text"), "save it as UTF-8")),
     }
     Ok(())
-}
-
-/// What must be on `PATH`, and how it gets there.
-fn needed_programs(config: &Config, has_frontend: bool) -> Vec<(String, String)> {
-    let mut needed = vec![(
-        interpreter(config),
-        "install it with its `venv` module, or name another one: `python: {version: \"3.11\"}`".to_owned(),
-    )];
-    if config.python.installer == Installer::Uv {
-        needed.push(("uv".to_owned(), "install it, or say `python: {installer: auto}`".to_owned()));
-    }
-    if has_frontend {
-        let commands =
-            config.frontend.iter().flatten().flat_map(|frontend| [&frontend.install, &frontend.build]);
-        let mut programs: Vec<&str> =
-            commands.filter_map(|command| command.split_whitespace().next()).collect();
-        programs.extend(if programs.is_empty() { vec!["node", "npm"] } else { vec!["node"] });
-        // A path is looked for in the front end's directory, which is not checked out yet.
-        programs.retain(|program| !program.contains('/'));
-        programs.sort_unstable();
-        programs.dedup();
-        let help = "the front end is built with it: install Node.js";
-        needed.extend(programs.into_iter().map(|program| (program.to_owned(), help.to_owned())));
-    }
-    needed
-}
-
-/// `python3`, or `python3.11` for a version `3.11` or `3.11.4`.
-fn interpreter(config: &Config) -> String {
-    match &config.python.version {
-        Some(version) => format!("python{}", version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")),
-        None => "python3".to_owned(),
-    }
-}
-
-fn service_problems(layout: &Layout, service: &Service, problems: &mut Vec<Problem>) {
-    let name = &service.name;
-    let length = layout.socket(&longest_generation(), name).as_os_str().len();
-    if length > SOCKET_PATH_LIMIT {
-        problems.push(Problem::new(
-            format!(
-                "services.{name}: its socket's path has {length} bytes, and {SOCKET_PATH_LIMIT} is the limit"
-            ),
-            "use a shorter root, or a shorter name for the service",
-        ));
-    }
-    if name == RETIRE {
-        problems.push(Problem::new(
-            format!("services.{name} is a name that release itself uses"),
-            "choose another name",
-        ));
-    }
-    let words: Vec<&str> = service.command.split_whitespace().collect();
-    if let Some((what, help)) = command_problem(&words) {
-        problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
-    }
-}
-
-/// Every id is as long as any other; nobody boots a release more than 99 times.
-fn longest_generation() -> Generation {
-    let release = "20000101T000000Z-0000000".parse().expect("this is how an id looks");
-    Generation { release, number: 99 }
-}
-
-fn command_problem(words: &[&str]) -> Option<(String, String)> {
-    let first = words.first().copied().unwrap_or_default();
-    if first.is_empty() {
-        return Some((
-            "names no program".to_owned(),
-            "name one: `gunicorn shop.wsgi --bind unix:$SOCKET`".to_owned(),
-        ));
-    }
-    if first.contains('=') {
-        return Some((format!("begins with a variable, `{first}`"), "put variables into `env:`".to_owned()));
-    }
-    if let Some(operator) =
-        words.iter().find(|word| ["&&", "||", "|", ";", "&", ">", ">>", "<"].contains(word))
-    {
-        let help = format!("put it into a script, or run `sh -c '… {operator} …'`");
-        return Some((format!("uses `{operator}`, and no shell runs it"), help));
-    }
-    let port = words.windows(2).find_map(|pair| fixed_port(pair[0], pair[1]))?;
-    let help = "let it listen on $SOCKET alone".to_owned();
-    Some((format!("listens on port {port} too, which two generations cannot share"), help))
-}
-
-fn fixed_port<'a>(option: &str, value: &'a str) -> Option<&'a str> {
-    let port = match option {
-        "--bind" | "-b" => value.rsplit_once(':')?.1,
-        "--port" => value,
-        _ => return None,
-    };
-    (!port.is_empty() && port.bytes().all(|c| c.is_ascii_digit())).then_some(port)
 }

@@ -4,20 +4,20 @@ use std::path::{Path, PathBuf};
 
 /// A directive, or the head of a block, and where it stands.
 #[derive(Debug)]
-pub(crate) struct Statement {
+pub(super) struct Statement {
     file: PathBuf,
     line: usize,
     /// Its words, as they stand there.
-    pub(crate) text: String,
+    pub(super) text: String,
     /// The block that it stands in, by number within its file; 0 is outside of all.
     block: usize,
     /// Whether that block is an upstream.
-    pub(crate) in_upstream: bool,
+    pub(super) in_upstream: bool,
 }
 
 impl Statement {
     /// Whether it names `path`, or something below it.
-    pub(crate) fn names(&self, path: &Path) -> bool {
+    pub(super) fn names(&self, path: &Path) -> bool {
         let path = path.display().to_string();
         // `/srv/shop/current` is no part of `/srv/shop/current-old`.
         let goes_on = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -25,23 +25,23 @@ impl Statement {
     }
 
     /// Whether both stand in the same block.
-    pub(crate) fn beside(&self, other: &Statement) -> bool {
+    pub(super) fn beside(&self, other: &Statement) -> bool {
         self.file == other.file && self.block == other.block
     }
 
     /// `file:line`.
-    pub(crate) fn at(&self) -> String {
+    pub(super) fn at(&self) -> String {
         format!("{}:{}", self.file.display(), self.line)
     }
 
     /// Its words without quotes.
-    pub(crate) fn words(&self) -> Vec<&str> {
+    pub(super) fn words(&self) -> Vec<&str> {
         self.text.split_whitespace().map(|word| word.trim_matches(['"', '\''])).collect()
     }
 }
 
 /// The statements of one file.
-pub(crate) fn read(file: &Path, text: &str) -> Vec<Statement> {
+pub(super) fn read(file: &Path, text: &str) -> Vec<Statement> {
     let mut reader = Reader { line: 1, ..Reader::default() };
     for c in text.chars() {
         reader.take(file, c);

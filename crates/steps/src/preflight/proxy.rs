@@ -7,8 +7,8 @@ use release_core::config::Config;
 use release_core::host::{Host, HostResult};
 use release_core::layout::Layout;
 
-use crate::nginx::{Statement, read};
-use crate::preflight::Problem;
+use super::Problem;
+use super::nginx::{Statement, read};
 
 const NGINX: &str = "/etc/nginx";
 
