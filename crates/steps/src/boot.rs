@@ -1,7 +1,7 @@
 //! Starts the new generation, each service on a socket of its own.
 
 use release_core::config::Service;
-use release_core::host::{HostResult, Kind};
+use release_core::host::HostResult;
 use release_core::layout::SOCKET_PATH_LIMIT;
 use release_core::run::Run;
 use release_core::service::{Program, programs_of};
@@ -106,7 +106,7 @@ fn make_way(cx: &Context<'_>) -> HostResult<()> {
     cx.host.make_dir(&layout.run(&generation.release))?;
     for service in &cx.run.config.services {
         let socket = layout.socket(generation, &service.name);
-        if cx.host.kind(&socket)? == Some(Kind::Other) && !cx.host.socket_use(&socket)?.listening {
+        if cx.host.kind(&socket)?.is_some() && !cx.host.socket_use(&socket)?.listening {
             cx.host.remove(&socket)?;
         }
     }

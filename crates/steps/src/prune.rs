@@ -47,6 +47,7 @@ impl Step for Prune {
         if !removed.is_empty() {
             notes.push(format!("removed {}", names(&removed)));
         }
+        warn_of(cx, forget_failed_deploys(cx));
         for (release, pids) in &found.in_use {
             let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
             notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));
@@ -106,19 +107,26 @@ fn kept(run: &Run) -> BTreeSet<ReleaseId> {
 
 /// A rename is quick: whatever happens later, no half release stands in `releases/`.
 fn remove(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
-    let layout = &cx.run.layout;
-    let trash = layout.trash().join(release.as_str());
-    cx.host.rename(&layout.release(release), &trash)?;
-    cx.host.remove(&trash)?;
-    cx.host.remove(&layout.release_record(release))?;
-    cx.host.remove(&layout.log_dir(release))?;
-    remove_service_logs(cx, release)
+    let trash = cx.run.layout.trash().join(release.as_str());
+    cx.host.rename(&cx.run.layout.release(release), &trash)?;
+    throw_away(cx, &trash)
 }
 
-fn remove_service_logs(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
+/// The tree comes last: while it lies in the trash a killed run can be made up for.
+fn throw_away(cx: &Context<'_>, trash: &Path) -> HostResult<()> {
+    if let Some(release) = release_at(trash) {
+        forget(cx, &release)?;
+    }
+    cx.host.remove(trash)
+}
+
+/// Removes what is known of a release, and what it printed.
+fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
+    let layout = &cx.run.layout;
+    cx.host.remove(&layout.release_record(release))?;
+    cx.host.remove(&layout.log_dir(release))?;
     let mark = format!("-{release}-g");
-    let any = cx.run.layout.service_log("any");
-    for log in cx.host.list(any.parent().expect("a log is in a directory"))? {
+    for log in cx.host.list(parent(&layout.service_log("any")))? {
         if log.file_name().is_some_and(|name| name.to_string_lossy().contains(&mark)) {
             cx.host.remove(&log)?;
         }
@@ -128,10 +136,22 @@ fn remove_service_logs(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> 
 
 /// What a killed run did not get to.
 fn empty_trash(cx: &Context<'_>) -> HostResult<()> {
-    for path in cx.host.list(&cx.run.layout.trash())? {
-        cx.host.remove(&path)?;
-    }
-    Ok(())
+    cx.host.list(&cx.run.layout.trash())?.iter().try_for_each(|path| throw_away(cx, path))
+}
+
+/// The logs of a deploy that failed stay as long as there is a release from before it.
+fn forget_failed_deploys(cx: &Context<'_>) -> HostResult<()> {
+    let layout = &cx.run.layout;
+    let Some(oldest) = cx.host.list(&layout.releases())?.iter().find_map(|path| release_at(path)) else {
+        return Ok(());
+    };
+    let logs = cx.host.list(parent(&layout.log_dir(&oldest)))?;
+    let mut gone = logs.iter().filter_map(|path| release_at(path)).filter(|release| *release < oldest);
+    gone.try_for_each(|release| forget(cx, &release))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().expect("everything lies below the root")
 }
 
 /// What cannot be removed today is removed after the next deploy.
