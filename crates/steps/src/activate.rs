@@ -13,7 +13,7 @@ use release_core::service::programs_of;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::{Question, log_tail};
-use crate::retire::RETIRE;
+use crate::retire::{self, RETIRE};
 
 /// Moves `current`.
 #[derive(Clone, Copy, Debug)]
@@ -157,11 +157,7 @@ fn restore(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
 
 /// The services of a generation that the process manager knows.
 fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<String>> {
-    if !cx.run.config.services.is_empty() {
-        // After a power failure it is the manager's start that brings the old generation back.
-        cx.host.ensure_manager()?;
-    }
-    let states = cx.host.states()?;
+    let states = retire::states(cx)?;
     let names = programs_of(&states, generation).filter_map(|state| Generation::of_program(&state.name));
     Ok(names.map(|(service, _)| service).filter(|service| service != RETIRE).collect())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use release_core::host::{HostResult, SocketUse};
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::Program;
+use release_core::service::{Program, ProgramState};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::retire::{self, RETIRE, stop_generation};
@@ -41,7 +41,7 @@ impl Step for Drain {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        if old_generations(cx)?.is_empty() {
+        if old_generations(cx, &cx.host.states()?).is_empty() {
             return Ok(Look::Nothing(NOTHING.to_owned()));
         }
         Ok(Look::Needed(self.describe(cx.run)))
@@ -49,7 +49,7 @@ impl Step for Drain {
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
         let (mut warm, mut old) = (None, Vec::new());
-        for generation in old_generations(cx)? {
+        for generation in old_generations(cx, &retire::states(cx)?) {
             if stays_warm(cx.run, &generation) { warm = Some(generation) } else { old.push(generation) }
         }
         let mut notes = Vec::new();
@@ -73,8 +73,7 @@ impl Step for Drain {
 }
 
 /// All generations that the process manager knows, but the one of this run.
-fn old_generations(cx: &Context<'_>) -> HostResult<Vec<Generation>> {
-    let states = cx.host.states()?;
+fn old_generations(cx: &Context<'_>, states: &[ProgramState]) -> Vec<Generation> {
     let known = states.iter().filter_map(|state| Generation::of_program(&state.name));
     let mut old: Vec<Generation> = known
         .map(|(_, generation)| generation)
@@ -82,7 +81,7 @@ fn old_generations(cx: &Context<'_>) -> HostResult<Vec<Generation>> {
         .collect();
     old.sort();
     old.dedup();
-    Ok(old)
+    old
 }
 
 fn stays_warm(run: &Run, generation: &Generation) -> bool {

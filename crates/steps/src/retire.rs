@@ -1,12 +1,24 @@
-//! Ending a generation: its processes and its sockets.
+//! Generations as the process manager knows them, and the end of one.
 
 use release_core::host::{Host, HostResult};
 use release_core::layout::Layout;
 use release_core::release::Generation;
-use release_core::service::programs_of;
+use release_core::service::{ProgramState, programs_of};
+use release_core::step::Context;
 
 /// The name, in the place of a service's, of the program that ends a warm generation later on.
 pub const RETIRE: &str = "retire";
+
+/// What the process manager knows. One that does not run knows nothing, and it is its start that
+/// brings the programs back after a power failure.
+pub(crate) fn states(cx: &Context<'_>) -> HostResult<Vec<ProgramState>> {
+    let states = cx.host.states()?;
+    if !states.is_empty() || cx.run.config.services.is_empty() {
+        return Ok(states);
+    }
+    cx.host.ensure_manager()?;
+    cx.host.states()
+}
 
 /// Stops the processes of `generation` and removes its sockets; fine when there are none left.
 ///

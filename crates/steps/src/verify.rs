@@ -8,6 +8,7 @@ use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::Question;
+use crate::retire;
 
 /// Asks through `current` and through the proxy.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,7 @@ fn has_nothing_to_ask(run: &Run) -> bool {
 
 fn through_current(cx: &Context<'_>) -> Result<(), StepError> {
     let limit = cx.run.config.verify.as_ref().map_or(THROUGH_CURRENT, |asked| asked.timeout.0);
+    retire::states(cx)?;
     for service in &cx.run.config.services {
         let socket = cx.run.layout.current_socket(&service.name);
         let at = format!("at {}", socket.display());

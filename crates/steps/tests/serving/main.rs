@@ -6,6 +6,7 @@ mod activate;
 mod boot;
 mod drain;
 mod health_check;
+mod killed;
 mod preflight;
 mod proxy;
 mod prune;

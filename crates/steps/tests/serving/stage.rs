@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use release_core::host::{Address, Files, Services};
 use release_core::layout::Layout;
 use release_core::release::Generation;
-use release_core::service::Program;
+use release_core::service::{Program, programs_of};
 use release_steps::boot::Boot;
 use release_testkit::Scene;
 
@@ -85,7 +85,11 @@ pub(crate) fn serve_through_current(scene: &Scene, by_old: Option<u16>, by_new: 
     let new = scene.facts.generation.clone();
     scene.host.serve(Address::Socket(layout.current_socket("web")), move |host, _| {
         let socket = host.resolve(&layout.current_socket("web")).ok().flatten()?;
-        if socket == layout.socket(&new, "web") { by_new } else { by_old }
+        let (generation, status) =
+            if socket == layout.socket(&new, "web") { (new.clone(), by_new) } else { (old(), by_old) };
+        let states = host.states().ok()?;
+        let runs = programs_of(&states, &generation).any(|state| state.state.is_alive());
+        status.filter(|_| runs)
     });
 }
 
