@@ -3,3 +3,10 @@
 //! Steps reach the machine through `release_core::host::Host` alone (`clippy.toml` refuses the rest).
 
 pub mod recipe;
+
+pub mod cache;
+pub mod checkout;
+pub mod link_shared;
+pub mod record;
+
+mod place;
