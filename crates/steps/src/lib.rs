@@ -8,5 +8,7 @@ pub mod cache;
 pub mod checkout;
 pub mod link_shared;
 pub mod record;
+pub mod venv;
 
+mod interpreter;
 mod place;
