@@ -6,6 +6,7 @@ pub mod recipe;
 
 pub mod cache;
 pub mod checkout;
+pub mod frontend;
 pub mod link_shared;
 pub mod record;
 pub mod venv;
