@@ -4,16 +4,26 @@
 
 pub mod recipe;
 
+pub mod preflight;
+
+pub mod cache;
+pub mod checkout;
+pub mod frontend;
+pub mod link_shared;
+pub mod record;
+pub mod venv;
+
+mod interpreter;
+mod place;
+
 pub mod activate;
 pub mod boot;
 pub mod drain;
 pub mod health_check;
 pub mod prune;
+pub mod retire;
 pub mod verify;
-
-pub mod preflight;
 
 mod answer;
 mod restored;
-pub mod retire;
 mod watch;
