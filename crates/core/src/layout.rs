@@ -27,12 +27,19 @@ pub const SOCKET_PATH_LIMIT: usize = 107;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
+    repo: PathBuf,
 }
 
 impl Layout {
     /// The layout below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self { repo: root.join("repo"), root }
+    }
+
+    /// The same root, with revisions read from the repository at `repo`.
+    pub fn reading_from(self, repo: impl Into<PathBuf>) -> Self {
+        Self { repo: repo.into(), ..self }
     }
 
     /// The app's deploy directory.
@@ -107,7 +114,7 @@ impl Layout {
 
     /// The bare mirror of the app's repository.
     pub fn repo(&self) -> PathBuf {
-        self.root.join("repo")
+        self.repo.clone()
     }
 
     /// What is built once and used by many releases.
@@ -135,14 +142,19 @@ impl Layout {
         self.state().join("journal.jsonl")
     }
 
-    /// The newest push that waits for its turn.
-    pub fn pending_push(&self) -> PathBuf {
-        self.state().join("push.json")
-    }
-
     /// What is known of a release: its revision and its effective configuration.
     pub fn release_record(&self, release: &ReleaseId) -> PathBuf {
         self.state().join("releases").join(format!("{release}.json"))
+    }
+
+    /// All that the runs of a release told, in plain lines.
+    pub fn run_log(&self, release: &ReleaseId) -> PathBuf {
+        self.log_dir(release).join("run.log")
+    }
+
+    /// What the detached deploy of a push prints while its pusher looks on.
+    pub fn push_log(&self, process: u32) -> PathBuf {
+        self.state().join("log/push").join(format!("{process}.log"))
     }
 
     /// The logs of one release's steps.

@@ -4,6 +4,7 @@
 //! callers see plain blocking calls.
 
 mod clock;
+mod exec;
 mod files;
 mod git;
 mod http;
@@ -21,6 +22,7 @@ use release_core::layout::Layout;
 use release_core::run::RunId;
 use tokio::runtime::Runtime;
 
+pub use exec::become_program;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};

@@ -14,7 +14,7 @@ mod wait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use parse::{Source, parse};
+pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use wait::Wait;
 

@@ -41,6 +41,20 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
     if report.problems.is_empty() { Ok(config) } else { Err(Problems(report.problems)) }
 }
 
+/// The `repository` and `branch` of the server's file, which say what to fetch before the app's
+/// own file can be read.
+pub fn parse_origin(server: Option<Source<'_>>) -> Result<(Option<String>, Option<String>), Problems> {
+    let Some(source) = server else { return Ok((None, None)) };
+    let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
+    let value = document(&mut report).unwrap_or_default();
+    config(value.clone(), &mut report);
+    if !report.problems.is_empty() {
+        return Err(Problems(report.problems));
+    }
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    Ok((text("repository"), text("branch")))
+}
+
 fn document(report: &mut Report<'_>) -> Option<Value> {
     match serde_yaml::from_str(report.text) {
         Ok(value) => Some(value),
@@ -116,6 +130,10 @@ impl<'de> serde::Deserialize<'de> for Minutes {
 fn required(config: &Config, report: &mut Report<'_>) {
     if config.app.is_empty() {
         report.add(&[], "`app` is missing", Some("add the app's name: `app: shop`".to_owned()));
+    }
+    if config.django.as_ref().is_some_and(|django| django.settings.is_empty()) {
+        let help = Some("name the settings module: `django: {settings: shop.settings}`".to_owned());
+        report.add(&["django".to_owned()], "django: `settings` is missing", help);
     }
     for service in config.services.iter().filter(|service| service.command.is_empty()) {
         let help = "say what it runs: `command: gunicorn shop.wsgi --bind unix:$SOCKET`".to_owned();
@@ -206,12 +224,9 @@ fn django(value: Value, report: &mut Report<'_>) -> Option<Django> {
     let collectstatic = fields.take("collectstatic", report);
     let migrate = fields.take("migrate", report).unwrap_or(true);
     check_path(&fields.at("directory"), &directory, report);
-    if settings.is_none() {
-        let help = Some("name the settings module: `django: {settings: shop.settings}`".to_owned());
-        report.add(&fields.path, "django: `settings` is missing", help);
-    }
     fields.finish(report);
-    Some(Django { settings: settings?, directory, collectstatic, migrate })
+    // The other file may say it: whether it is missing is known once both are merged.
+    Some(Django { settings: settings.unwrap_or_default(), directory, collectstatic, migrate })
 }
 
 fn env(fields: &mut Fields, report: &mut Report<'_>) -> std::collections::BTreeMap<String, String> {
