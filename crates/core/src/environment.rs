@@ -9,7 +9,8 @@ use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
 
 /// What is taken over from the caller, if it is set there; everything else is not.
-pub const INHERITED: [&str; 9] = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
+pub const INHERITED: [&str; 9] =
+    ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
 
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -101,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_command_is_words_with_variables_and_no_shell() {
-        let env = [("SOCKET", "/srv/a b/web.sock"), ("N", "3")].map(|(n, v)| (n.to_owned(), Secret::new(v))).into();
+        let env =
+            [("SOCKET", "/srv/a b/web.sock"), ("N", "3")].map(|(n, v)| (n.to_owned(), Secret::new(v))).into();
         assert_eq!(
             expand("gunicorn 'shop wsgi' -w ${N}x --bind unix:$SOCKET $$N; rm", &env).unwrap(),
             ["gunicorn", "shop wsgi", "-w", "3x", "--bind", "unix:/srv/a b/web.sock", "$N;", "rm"]

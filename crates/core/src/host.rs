@@ -181,7 +181,13 @@ pub trait Git {
     /// The names in a directory of `revision` (`""` is the top); none when there is no such directory.
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
     /// Writes the tree of `revision` into the new directory `into`.
-    fn checkout(&self, repository: &Path, revision: &Revision, into: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    fn checkout(
+        &self,
+        repository: &Path,
+        revision: &Revision,
+        into: &Path,
+        progress: &dyn Fn(Progress),
+    ) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
 }
@@ -249,9 +255,22 @@ impl SocketUse {
 /// Sockets and HTTP.
 pub trait Network {
     /// One GET request on a connection of its own.
-    fn get(&self, address: &Address, path: &str, headers: &[(String, String)], limit: Duration) -> HostResult<Reply>;
+    fn get(
+        &self,
+        address: &Address,
+        path: &str,
+        headers: &[(String, String)],
+        limit: Duration,
+    ) -> HostResult<Reply>;
     /// Several equal GET requests at once; the replies that came.
-    fn get_many(&self, address: &Address, path: &str, headers: &[(String, String)], limit: Duration, count: usize) -> Vec<HostResult<Reply>>;
+    fn get_many(
+        &self,
+        address: &Address,
+        path: &str,
+        headers: &[(String, String)],
+        limit: Duration,
+        count: usize,
+    ) -> Vec<HostResult<Reply>>;
     /// Who is connected to `socket`, by the path that it was bound to.
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
 }

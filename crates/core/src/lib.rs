@@ -5,21 +5,21 @@
 //!
 //! In reading order:
 
-pub mod revision;
-pub mod release;
-pub mod layout;
+pub mod command;
 pub mod config;
 pub mod env_file;
 pub mod environment;
-pub mod command;
-pub mod redact;
-pub mod host;
-pub mod service;
-pub mod run;
-pub mod step;
-pub mod plan;
-pub mod pipeline;
-pub mod journal;
-pub mod state;
 pub mod event;
 pub mod exit_code;
+pub mod host;
+pub mod journal;
+pub mod layout;
+pub mod pipeline;
+pub mod plan;
+pub mod redact;
+pub mod release;
+pub mod revision;
+pub mod run;
+pub mod service;
+pub mod state;
+pub mod step;

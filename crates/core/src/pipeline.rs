@@ -77,7 +77,10 @@ impl Pipeline<'_> {
     pub fn resume(&self, plan: &Plan, interrupted: &Interrupted, active: bool) -> Ended {
         let mark = |step: &dyn Step| interrupted.mark(step.id());
         let turned_back = plan.stages().iter().flatten().any(|step| {
-            matches!(mark(step.as_ref()), Some(Mark::Failed | Mark::UndoStarted | Mark::Undone | Mark::UndoFailed))
+            matches!(
+                mark(step.as_ref()),
+                Some(Mark::Failed | Mark::UndoStarted | Mark::Undone | Mark::UndoFailed)
+            )
         });
         if active && !turned_back {
             let finished = |step: &dyn Step| matches!(mark(step), Some(Mark::Succeeded | Mark::Skipped));

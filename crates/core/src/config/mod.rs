@@ -9,7 +9,11 @@ mod lines;
 mod parse;
 mod paths;
 mod problem;
+mod services;
 mod wait;
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
