@@ -62,6 +62,11 @@ impl Layout {
         Path::new("releases").join(release.as_str())
     }
 
+    /// What `current` held before our first release: the way back from that one.
+    pub fn taken_over(&self) -> PathBuf {
+        self.state().join("taken-over")
+    }
+
     /// The directory of all releases.
     pub fn releases(&self) -> PathBuf {
         self.root.join("releases")
