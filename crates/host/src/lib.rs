@@ -11,6 +11,7 @@ mod http;
 mod interruption;
 mod journal_file;
 mod lock;
+mod log;
 mod process;
 mod processes;
 mod supervisor;
@@ -26,6 +27,7 @@ pub use exec::become_program;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};
+pub use log::append_line;
 
 /// This machine, for one app's root.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The app's repository and our mirror of it, through libgit2.
 
+mod beside;
 mod checkout;
 mod credentials;
 mod find;
