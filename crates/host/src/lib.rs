@@ -9,10 +9,13 @@ mod git;
 mod http;
 mod interruption;
 mod journal_file;
+mod lines;
 mod lock;
 mod process;
 mod processes;
 mod supervisor;
+#[cfg(test)]
+mod testing;
 mod unix_socket;
 
 use std::io;
