@@ -10,11 +10,14 @@ mod git;
 mod http;
 mod interruption;
 mod journal_file;
+mod lines;
 mod lock;
 mod log;
 mod process;
 mod processes;
 mod supervisor;
+#[cfg(test)]
+mod testing;
 mod unix_socket;
 
 use std::io;
