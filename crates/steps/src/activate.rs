@@ -1,26 +1,19 @@
 //! Makes the new release the active one: one rename of `current`.
 
 use std::path::Path;
-use std::time::Duration;
 
-use release_core::config::Health;
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
 use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
-use release_core::service::programs_of;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::answer::{Question, log_tail};
-use crate::retire::{self, RETIRE};
+use crate::restored::check_restored;
 
 /// Moves `current`.
 #[derive(Clone, Copy, Debug)]
 pub struct Activate;
-
-/// How long a restored release may take to answer.
-const RESTORED: Duration = Duration::from_secs(10);
 
 impl Step for Activate {
     fn id(&self) -> &'static str {
@@ -68,7 +61,10 @@ impl Step for Activate {
             return Ok(());
         }
         match &cx.run.previous {
-            Some(previous) => restore(cx, previous),
+            Some(previous) => {
+                go_back(cx, previous)?;
+                check_restored(cx, previous)
+            }
             None => match host.read_link(&layout.taken_over())? {
                 Some(foreign) => Ok(point_current(host, layout, &foreign)?),
                 None => Ok(host.remove(&layout.current())?),
@@ -142,43 +138,10 @@ fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
     Ok(())
 }
 
-fn restore(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
-    let layout = &cx.run.layout;
+fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {
     if previous.release == *cx.run.release() {
-        link_sockets(cx, previous)?;
-    } else {
-        point_current(cx.host, layout, &layout.current_target(&previous.release))?;
+        return link_sockets(cx, previous);
     }
-    for service in services_of(cx, previous)? {
-        check_restored(cx, previous, &service)?;
-    }
-    Ok(())
-}
-
-/// The services of a generation that the process manager knows.
-fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<String>> {
-    let states = retire::states(cx)?;
-    let names = programs_of(&states, generation).filter_map(|state| Generation::of_program(&state.name));
-    Ok(names.map(|(service, _)| service).filter(|service| service != RETIRE).collect())
-}
-
-fn check_restored(cx: &Context<'_>, previous: &Generation, service: &str) -> Result<(), StepError> {
-    let known = cx.run.config.services.iter().find(|known| known.name == service);
-    let health = known.map_or_else(Health::default, |known| known.health.clone());
-    let question = Question::health(cx.run.layout.current_socket(service), &health);
-    let answer = question.ask_until_good(cx, RESTORED)?;
-    if answer.is_good() {
-        return Ok(());
-    }
-    let program = previous.program(service);
-    Err(StepError::Service {
-        service: service.to_owned(),
-        what: format!("of the restored release {} {}", previous.release, answer.what(&health.path)),
-        output: log_tail(cx, &program),
-        help: Some(format!(
-            "current points at {} again, but it is not well: look at {}, then `release recover`",
-            previous.release,
-            cx.run.layout.service_log(&program).display()
-        )),
-    })
+    let layout = &cx.run.layout;
+    point_current(cx.host, layout, &layout.current_target(&previous.release))
 }

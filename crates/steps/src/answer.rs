@@ -39,6 +39,15 @@ impl Answer {
         matches!(self, Self::Good)
     }
 
+    /// Whether the app itself answers, be it that it knows no such page or no such host.
+    pub(crate) fn is_served(&self) -> bool {
+        match self {
+            Self::Good => true,
+            Self::Bad(reply) => reply.status < 500,
+            Self::Silence(_) => false,
+        }
+    }
+
     /// As it reads after a service's name.
     pub(crate) fn what(&self, path: &str) -> String {
         match self {
@@ -97,12 +106,17 @@ impl<'a> Question<'a> {
         results.into_iter().map(Answer::of).collect()
     }
 
-    /// Asks until the answer is good, at most `limit`; the last answer.
-    pub(crate) fn ask_until_good(&self, cx: &Context<'_>, limit: Duration) -> Result<Answer, StepError> {
+    /// Asks until the answer is `enough`, at most `limit`; the last answer.
+    pub(crate) fn ask_until(
+        &self,
+        cx: &Context<'_>,
+        limit: Duration,
+        enough: fn(&Answer) -> bool,
+    ) -> Result<Answer, StepError> {
         let end = cx.host.elapsed() + limit;
         loop {
             let answer = self.ask(cx, end.saturating_sub(cx.host.elapsed()))?;
-            if answer.is_good() || cx.host.elapsed() >= end {
+            if enough(&answer) || cx.host.elapsed() >= end {
                 return Ok(answer);
             }
             cx.host.pause(POLL)?;

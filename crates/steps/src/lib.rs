@@ -14,5 +14,6 @@ pub mod verify;
 pub mod preflight;
 
 mod answer;
+mod restored;
 pub mod retire;
 mod watch;

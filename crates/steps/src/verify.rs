@@ -7,7 +7,7 @@ use release_core::host::Address;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::answer::Question;
+use crate::answer::{Answer, Question};
 use crate::retire;
 
 /// Asks through `current` and through the proxy.
@@ -88,7 +88,7 @@ fn ask(
     limit: Duration,
     help: Option<String>,
 ) -> Result<(), StepError> {
-    let answer = question.ask_until_good(cx, limit)?;
+    let answer = question.ask_until(cx, limit, Answer::is_good)?;
     if answer.is_good() {
         return Ok(());
     }

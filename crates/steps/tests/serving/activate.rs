@@ -102,6 +102,15 @@ fn a_restored_release_may_take_a_moment() {
 }
 
 #[test]
+fn a_restored_release_need_not_know_the_new_health_path() {
+    let scene = booted();
+    serve_through_current(&scene, Some(404), Some(500));
+    scene.run(&Activate).unwrap();
+    scene.undo(&Activate).unwrap();
+    assert_eq!(current(&scene), target(&scene.facts.layout, &old()));
+}
+
+#[test]
 fn undo_after_a_power_failure_brings_the_manager_back_first() {
     let scene = booted();
     serve_through_current(&scene, None, None);
