@@ -188,14 +188,12 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
     if let Some(Failure { step, error }) = failure(ended) {
         let log = site.layout.run_log(run.release());
         let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
-        let told = InStep { step, error };
-        screen.explain(&told, error.output(), Some(help));
+        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
     }
     if let Ended::Stuck { undo, remaining, .. } = ended {
-        let told = NotUndone { step: undo.step, error: &undo.error };
         let root = site.layout.root().display();
         let help = format!("mend that, then `release recover --root {root}` goes on; still standing: {}", remaining.join(", "));
-        screen.explain(&told, undo.error.output(), Some(help));
+        screen.explain(&format!("{} could not be undone: ", undo.step), &undo.error, undo.error.output(), Some(help));
     }
     if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
         screen.say(&match site.current()? {
@@ -204,21 +202,4 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
         });
     }
     Ok(())
-}
-
-/// A failure with the step that it happened in.
-#[derive(Debug, thiserror::Error)]
-#[error("{step}: {error}")]
-struct InStep<'a> {
-    step: &'static str,
-    #[source]
-    error: &'a release_core::step::StepError,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{step} could not be undone: {error}")]
-struct NotUndone<'a> {
-    step: &'static str,
-    #[source]
-    error: &'a release_core::step::StepError,
 }

@@ -58,7 +58,7 @@ fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
         Ok(run) => run,
         Err(error) => return Ok(vec![problem_of(&error)]),
     };
-    let mut problems = preflight::problems(&site.host, &run);
+    let mut problems = preflight::problems(&site.host, &run.layout, &run.config, false);
     problems.extend(preflight::proxy_problems(&site.host, &site.layout, &run.config));
     Ok(problems)
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision, config };
     let run = road::run(&site, site.layout.clone(), &state, target)?;
-    let problems = preflight::problems(&site.host, &run);
+    let problems = preflight::problems(&site.host, &run.layout, &run.config, false);
     if !problems.is_empty() {
         return Err(Error::Preflight(problems));
     }

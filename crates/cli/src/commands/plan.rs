@@ -69,7 +69,7 @@ pub(crate) fn run(site: &Site, screen: &Screen, name: Option<String>) -> Result<
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision: revision.clone(), config };
     let run = road::run(site, preview.layout.clone(), &state, target)?;
-    let problems = preflight::problems(&site.host, &run).into_iter().map(|problem| problem.what).collect();
+    let problems = preflight::problems(&site.host, &run.layout, &run.config, false).into_iter().map(|problem| problem.what).collect();
     let facts = Facts { revision, subject, live, steps: steps(site, &run)?, problems };
     screen.facts(&facts, || text(&facts));
     Ok(exit_code::DONE)

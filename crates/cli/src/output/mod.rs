@@ -58,12 +58,12 @@ impl Screen {
 
     /// Why it did not work, and what to do.
     pub(crate) fn error(&self, error: &Error) {
-        self.explain(error, error.output(), error.help());
+        self.explain("", error, error.output(), error.help());
     }
 
-    /// An error with its causes, a command's last lines, and help.
-    pub(crate) fn explain(&self, error: &dyn std::error::Error, output: &[String], help: Option<String>) {
-        let mut text = format!("error: {error}");
+    /// An error (after `place`, where it happened) with its causes, a command's last lines, and help.
+    pub(crate) fn explain(&self, place: &str, error: &dyn std::error::Error, output: &[String], help: Option<String>) {
+        let mut text = format!("error: {place}{error}");
         let mut cause = error.source();
         while let Some(error) = cause {
             text.push_str(&format!("\n  caused by: {error}"));
