@@ -6,10 +6,12 @@ use crate::activate::Activate;
 use crate::boot::Boot;
 use crate::checkout::Checkout;
 use crate::drain::Drain;
+use crate::frontend::Frontends;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::prune::Prune;
 use crate::record::Record;
+use crate::venv::Venv;
 use crate::verify::Verify;
 
 /// Builds a revision and makes it active.
@@ -18,6 +20,7 @@ pub fn deploy() -> Plan {
         .step(Record)
         .step(Checkout)
         .step(LinkShared)
+        .together(Venv, Frontends)
         .step(Boot)
         .step(HealthCheck)
         .step(Activate)

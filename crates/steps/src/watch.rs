@@ -91,17 +91,16 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         let limit = self.service.health.timeout.0;
-        let mut good = 0;
         for answer in self.question.ask_many(self.cx, limit, count)? {
             // A short queue may turn some of them away: that says nothing of its health.
             let again = matches!(answer, Answer::Silence(_));
-            let answer = if again { self.question.ask_until_good(self.cx, LATER)? } else { answer };
+            let answer =
+                if again { self.question.ask_until(self.cx, LATER, Answer::is_good)? } else { answer };
             if !answer.is_good() {
                 self.same_process()?;
                 let what = answer.what(self.question.path);
-                return Err(self.fails(&format!("answers only {good} of {count} requests well: it {what}")));
+                return Err(self.fails(&format!("{what}, asked {count} times at once")));
             }
-            good += 1;
         }
         Ok(())
     }
