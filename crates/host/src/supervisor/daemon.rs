@@ -68,7 +68,10 @@ impl UnixHost {
             let output = match tokio::time::timeout(PATIENCE, self.command(supervisord).output()).await {
                 Ok(Ok(output)) => output,
                 Ok(Err(source)) => {
-                    return Err(HostError::Spawn { program: supervisord.script.display().to_string(), source });
+                    return Err(HostError::Spawn {
+                        program: supervisord.script.display().to_string(),
+                        source,
+                    });
                 }
                 Err(_) => return Err(self.not_started("it did not become a daemon")),
             };
@@ -99,7 +102,7 @@ impl UnixHost {
     }
 
     /// Waits until no supervisord of ours runs any more.
-    pub(super) async fn is_gone(&self, limit: Duration) -> HostResult<()> {
+    pub(super) async fn wait_until_gone(&self, limit: Duration) -> HostResult<()> {
         let started = Instant::now();
         while !left_behind::supervisors(&self.layout.supervisor_conf())?.is_empty() {
             if started.elapsed() > limit {

@@ -53,7 +53,8 @@ impl Services for UnixHost {
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {
-        let patience: HostResult<Vec<Duration>> = programs.iter().map(|program| self.withdraw(program)).collect();
+        let patience: HostResult<Vec<Duration>> =
+            programs.iter().map(|program| self.withdraw(program)).collect();
         let longest = patience?.into_iter().max().unwrap_or_default();
         if !self.manager_runs()? && self.has_left_something_behind()? {
             // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
@@ -80,10 +81,12 @@ impl Services for UnixHost {
             // By itself it would end one program after the other.
             programs::end(&rpc, |_| true, Then::Keep, patience).await?;
             match rpc.shut_down().await {
-                Err(RpcError::Absent(_)) => Ok(()),
-                Err(error) if !error.is(fault::SHUTDOWN_STATE) => Err(refused("cannot end itself", error)),
-                _ => self.is_gone(patience + SHUTDOWN).await,
+                // It may be gone before its answer is.
+                Ok(()) | Err(RpcError::Absent(_) | RpcError::Unreadable { .. }) => {}
+                Err(error) if error.is(fault::SHUTDOWN_STATE) => {}
+                Err(error) => return Err(refused("cannot end itself", error)),
             }
+            self.wait_until_gone(patience + SHUTDOWN).await
         })?;
         self.end_left_behind_programs()
     }
@@ -105,7 +108,7 @@ impl UnixHost {
                 Ok(()) => Ok(true),
                 Err(RpcError::Absent(_)) => Ok(false),
                 Err(error) if error.is(fault::SHUTDOWN_STATE) => {
-                    self.is_gone(patience + SHUTDOWN).await.map(|()| false)
+                    self.wait_until_gone(patience + SHUTDOWN).await.map(|()| false)
                 }
                 Err(error) => Err(refused("is in trouble", error)),
             }
