@@ -99,7 +99,12 @@ fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
     let states = site.host.states()?;
     let known = states.into_iter().filter_map(|program| {
         let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
-        (name != RETIRE).then_some(ServiceState { name, release, state: program.state.as_str(), pid: program.pid })
+        (name != RETIRE).then_some(ServiceState {
+            name,
+            release,
+            state: program.state.as_str(),
+            pid: program.pid,
+        })
     });
     Ok(known.collect())
 }
