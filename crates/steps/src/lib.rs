@@ -5,11 +5,15 @@
 pub mod recipe;
 
 pub mod cache;
+pub mod check_app;
 pub mod checkout;
+pub mod collect_static;
 pub mod frontend;
 pub mod link_shared;
+pub mod migrate;
 pub mod record;
 pub mod venv;
 
+mod django;
 mod interpreter;
 mod place;
