@@ -69,6 +69,11 @@ impl Running {
 }
 
 /// The programs that belong to `generation`.
-pub fn programs_of<'a>(states: &'a [ProgramState], generation: &'a Generation) -> impl Iterator<Item = &'a ProgramState> {
-    states.iter().filter(move |state| Generation::of_program(&state.name).is_some_and(|(_, of)| of == *generation))
+pub fn programs_of<'a>(
+    states: &'a [ProgramState],
+    generation: &'a Generation,
+) -> impl Iterator<Item = &'a ProgramState> {
+    states
+        .iter()
+        .filter(move |state| Generation::of_program(&state.name).is_some_and(|(_, of)| of == *generation))
 }

@@ -6,24 +6,27 @@ pub mod recipe;
 
 pub mod preflight;
 
-pub mod cache;
-pub mod checkout;
-pub mod frontend;
-pub mod link_shared;
 pub mod record;
+pub mod checkout;
+pub mod link_shared;
 pub mod venv;
-
-mod interpreter;
-mod place;
-
-pub mod activate;
+pub mod frontend;
+pub mod collect_static;
+pub mod check_app;
+pub mod migrate;
 pub mod boot;
-pub mod drain;
 pub mod health_check;
-pub mod prune;
-pub mod retire;
+pub mod activate;
 pub mod verify;
+pub mod drain;
+pub mod prune;
+
+pub mod cache;
+pub mod retire;
 
 mod answer;
+mod django;
+mod interpreter;
+mod place;
 mod restored;
 mod watch;
