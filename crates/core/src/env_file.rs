@@ -58,7 +58,8 @@ mod tests {
         let text = "# a comment\n\nexport A=1\nB = 2\nB=two # why\nC='a # b'\nD=\"x=y\"\nE=\n";
         assert_eq!(parse(text).unwrap_err(), [4]);
         let variables = parse(&text.replace("B = 2\n", "")).unwrap();
-        let values: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect();
+        let values: Vec<_> =
+            variables.iter().map(|(name, value)| format!("{name}={}", value.reveal())).collect();
         assert_eq!(values, ["A=1", "B=two", "C=a # b", "D=x=y", "E="]);
     }
 }

@@ -9,7 +9,8 @@ use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
 
 /// What is taken over from the caller, if it is set there; everything else is not.
-pub const INHERITED: [&str; 9] = ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
+pub const INHERITED: [&str; 9] =
+    ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
 
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -58,4 +59,55 @@ pub fn of_service(layout: &Layout, generation: &Generation, service: &str) -> Va
 
 fn text(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// The words of a service's command, with `$NAME` and `${NAME}` replaced from `env` (`$$` is a
+/// dollar sign). An unknown name is the error.
+pub fn expand(command: &str, env: &Variables) -> Result<Vec<String>, String> {
+    let words = shell_words::split(command).map_err(|_| "…".to_owned())?;
+    words.iter().map(|word| expand_word(word, env)).collect()
+}
+
+fn expand_word(word: &str, env: &Variables) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut rest = word;
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            expanded.push('$');
+            rest = after;
+            continue;
+        }
+        let (name, after) = variable(rest).ok_or_else(|| rest.to_owned())?;
+        expanded.push_str(env.get(name).ok_or_else(|| name.to_owned())?.reveal());
+        rest = after;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+/// The name of a variable at the beginning of `text`, and what follows it.
+fn variable(text: &str) -> Option<(&str, &str)> {
+    if let Some(braced) = text.strip_prefix('{') {
+        return braced.split_once('}');
+    }
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    (end > 0).then(|| text.split_at(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_words_with_variables_and_no_shell() {
+        let env =
+            [("SOCKET", "/srv/a b/web.sock"), ("N", "3")].map(|(n, v)| (n.to_owned(), Secret::new(v))).into();
+        assert_eq!(
+            expand("gunicorn 'shop wsgi' -w ${N}x --bind unix:$SOCKET $$N; rm", &env).unwrap(),
+            ["gunicorn", "shop wsgi", "-w", "3x", "--bind", "unix:/srv/a b/web.sock", "$N;", "rm"]
+        );
+        assert_eq!(expand("echo $WHAT-ever", &env).unwrap_err(), "WHAT");
+    }
 }

@@ -60,6 +60,8 @@ pub enum HostError {
     Services {
         /// What went wrong, as it reads after "the process manager".
         what: String,
+        /// What to do about it.
+        help: Option<String>,
         /// The cause, where there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -77,7 +79,7 @@ impl HostError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Git { help, .. } => help.clone(),
+            HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
                 io::ErrorKind::PermissionDenied => {
@@ -181,7 +183,13 @@ pub trait Git {
     /// The names in a directory of `revision` (`""` is the top); none when there is no such directory.
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
     /// Writes the tree of `revision` into the new directory `into`.
-    fn checkout(&self, repository: &Path, revision: &Revision, into: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    fn checkout(
+        &self,
+        repository: &Path,
+        revision: &Revision,
+        into: &Path,
+        progress: &dyn Fn(Progress),
+    ) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
 }
@@ -249,9 +257,22 @@ impl SocketUse {
 /// Sockets and HTTP.
 pub trait Network {
     /// One GET request on a connection of its own.
-    fn get(&self, address: &Address, path: &str, headers: &[(String, String)], limit: Duration) -> HostResult<Reply>;
+    fn get(
+        &self,
+        address: &Address,
+        path: &str,
+        headers: &[(String, String)],
+        limit: Duration,
+    ) -> HostResult<Reply>;
     /// Several equal GET requests at once; the replies that came.
-    fn get_many(&self, address: &Address, path: &str, headers: &[(String, String)], limit: Duration, count: usize) -> Vec<HostResult<Reply>>;
+    fn get_many(
+        &self,
+        address: &Address,
+        path: &str,
+        headers: &[(String, String)],
+        limit: Duration,
+        count: usize,
+    ) -> Vec<HostResult<Reply>>;
     /// Who is connected to `socket`, by the path that it was bound to.
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
 }

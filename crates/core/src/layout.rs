@@ -27,12 +27,19 @@ pub const SOCKET_PATH_LIMIT: usize = 107;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     root: PathBuf,
+    repo: PathBuf,
 }
 
 impl Layout {
     /// The layout below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self { repo: root.join("repo"), root }
+    }
+
+    /// The same root, with revisions read from the repository at `repo`.
+    pub fn reading_from(self, repo: impl Into<PathBuf>) -> Self {
+        Self { repo: repo.into(), ..self }
     }
 
     /// The app's deploy directory.
@@ -53,6 +60,11 @@ impl Layout {
     /// What `current` holds when `release` is active: a relative path, so that a root can move.
     pub fn current_target(&self, release: &ReleaseId) -> PathBuf {
         Path::new("releases").join(release.as_str())
+    }
+
+    /// What `current` held before our first release: the way back from that one.
+    pub fn taken_over(&self) -> PathBuf {
+        self.state().join("taken-over")
     }
 
     /// The directory of all releases.
@@ -107,7 +119,7 @@ impl Layout {
 
     /// The bare mirror of the app's repository.
     pub fn repo(&self) -> PathBuf {
-        self.root.join("repo")
+        self.repo.clone()
     }
 
     /// What is built once and used by many releases.
@@ -135,14 +147,29 @@ impl Layout {
         self.state().join("journal.jsonl")
     }
 
-    /// The newest push that waits for its turn.
-    pub fn pending_push(&self) -> PathBuf {
-        self.state().join("push.json")
+    /// The directory of all [`Layout::release_record`]s.
+    pub fn release_records(&self) -> PathBuf {
+        self.state().join("releases")
     }
 
     /// What is known of a release: its revision and its effective configuration.
     pub fn release_record(&self, release: &ReleaseId) -> PathBuf {
-        self.state().join("releases").join(format!("{release}.json"))
+        self.release_records().join(format!("{release}.json"))
+    }
+
+    /// All that the runs of a release told, in plain lines.
+    pub fn run_log(&self, release: &ReleaseId) -> PathBuf {
+        self.log_dir(release).join("run.log")
+    }
+
+    /// The directory of all [`Layout::push_log`]s.
+    pub fn push_logs(&self) -> PathBuf {
+        self.state().join("log/push")
+    }
+
+    /// What the detached deploy of a push prints while its pusher looks on.
+    pub fn push_log(&self, process: u32) -> PathBuf {
+        self.push_logs().join(format!("{process}.log"))
     }
 
     /// Which migrations stood before a release applied its own.
@@ -173,6 +200,26 @@ impl Layout {
     /// The control socket of the private supervisord.
     pub fn supervisor_socket(&self) -> PathBuf {
         self.supervisor().join("rpc.sock")
+    }
+
+    /// What the private supervisord reads when it starts.
+    pub fn supervisor_conf(&self) -> PathBuf {
+        self.supervisor().join("supervisord.conf")
+    }
+
+    /// The files of the programs that it runs, one each.
+    pub fn supervisor_programs(&self) -> PathBuf {
+        self.supervisor().join("conf.d")
+    }
+
+    /// The process id of the private supervisord, while it runs or after it was killed.
+    pub fn supervisor_pid(&self) -> PathBuf {
+        self.supervisor().join("supervisord.pid")
+    }
+
+    /// What the private supervisord says of itself.
+    pub fn supervisor_log(&self) -> PathBuf {
+        self.supervisor().join("supervisord.log")
     }
 
     /// Where things go that are being removed: a rename is quick, the removal may take its time.

@@ -26,15 +26,23 @@ impl Redactor {
 
     /// `text` with every secret value replaced by `[redacted]`.
     pub fn redact(&self, text: &str) -> String {
-        self.secrets
-            .iter()
-            .fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "[redacted]"))
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.reveal(), "[redacted]"))
     }
 }
 
 fn names_a_secret(name: &str) -> bool {
-    const WORDS: [&str; 10] =
-        ["SECRET", "PASS", "TOKEN", "KEY", "CREDENTIAL", "DSN", "DATABASE_URL", "BROKER_URL", "REDIS_URL", "PRIVATE"];
+    const WORDS: [&str; 10] = [
+        "SECRET",
+        "PASS",
+        "TOKEN",
+        "KEY",
+        "CREDENTIAL",
+        "DSN",
+        "DATABASE_URL",
+        "BROKER_URL",
+        "REDIS_URL",
+        "PRIVATE",
+    ];
     let name = name.to_uppercase();
     WORDS.iter().any(|word| name.contains(word))
 }
@@ -45,8 +53,13 @@ mod tests {
 
     #[test]
     fn masks_secret_values_and_leaves_ordinary_ones() {
-        let variables = [("SECRET_KEY", "abc123xyz"), ("DB_PASSWORD", "abc123"), ("API_TOKEN", "short"), ("HOST", "localhost")]
-            .map(|(name, value)| (name.to_owned(), Secret::new(value)));
+        let variables = [
+            ("SECRET_KEY", "abc123xyz"),
+            ("DB_PASSWORD", "abc123"),
+            ("API_TOKEN", "short"),
+            ("HOST", "localhost"),
+        ]
+        .map(|(name, value)| (name.to_owned(), Secret::new(value)));
         let redactor = Redactor::new(&variables.into());
         assert_eq!(
             redactor.redact("abc123xyz at localhost, abc123, short"),

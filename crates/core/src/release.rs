@@ -124,8 +124,7 @@ impl Generation {
         let split = rest.len().checked_sub(ReleaseId::LENGTH + 1)?;
         let (service, release) = (rest.get(..split)?, rest.get(split + 1..)?);
         let generation = Generation { release: release.parse().ok()?, number: number.parse().ok()? };
-        (rest.as_bytes()[split] == b'-' && !service.is_empty())
-            .then(|| (service.to_owned(), generation))
+        (rest.as_bytes()[split] == b'-' && !service.is_empty()).then(|| (service.to_owned(), generation))
     }
 }
 
@@ -156,7 +155,13 @@ mod tests {
 
     #[test]
     fn other_names_are_refused() {
-        for wrong in ["", "current", "20261320T101500Z-3f2c1a9", "20261120T101500Z_3f2c1a9", "20261120T101500Z-3f2c1a9x"] {
+        for wrong in [
+            "",
+            "current",
+            "20261320T101500Z-3f2c1a9",
+            "20261120T101500Z_3f2c1a9",
+            "20261120T101500Z-3f2c1a9x",
+        ] {
             assert!(wrong.parse::<ReleaseId>().is_err(), "{wrong}");
         }
     }

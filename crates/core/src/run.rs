@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::Variables;
 use crate::config::Config;
 use crate::layout::Layout;
-use crate::command::Variables;
 use crate::redact::Redactor;
 use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;

@@ -20,6 +20,8 @@ pub struct Program {
     pub stop_wait: Duration,
     /// Where its output goes.
     pub log: PathBuf,
+    /// Whether it is started again when it ends by itself; `false` for what is to run once.
+    pub restart: bool,
 }
 
 /// What the process manager says of a program.
@@ -67,6 +69,11 @@ impl Running {
 }
 
 /// The programs that belong to `generation`.
-pub fn programs_of<'a>(states: &'a [ProgramState], generation: &'a Generation) -> impl Iterator<Item = &'a ProgramState> {
-    states.iter().filter(move |state| Generation::of_program(&state.name).is_some_and(|(_, of)| of == *generation))
+pub fn programs_of<'a>(
+    states: &'a [ProgramState],
+    generation: &'a Generation,
+) -> impl Iterator<Item = &'a ProgramState> {
+    states
+        .iter()
+        .filter(move |state| Generation::of_program(&state.name).is_some_and(|(_, of)| of == *generation))
 }

@@ -4,15 +4,20 @@
 //! callers see plain blocking calls.
 
 mod clock;
+mod exec;
 mod files;
 mod git;
 mod http;
 mod interruption;
 mod journal_file;
+mod lines;
 mod lock;
+mod log;
 mod process;
 mod processes;
 mod supervisor;
+#[cfg(test)]
+mod testing;
 mod unix_socket;
 
 use std::io;
@@ -21,9 +26,11 @@ use release_core::layout::Layout;
 use release_core::run::RunId;
 use tokio::runtime::Runtime;
 
+pub use exec::become_program;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};
+pub use log::append_line;
 
 /// This machine, for one app's root.
 #[derive(Debug)]

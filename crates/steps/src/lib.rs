@@ -4,16 +4,29 @@
 
 pub mod recipe;
 
-pub mod cache;
-pub mod check_app;
-pub mod checkout;
-pub mod collect_static;
-pub mod frontend;
-pub mod link_shared;
-pub mod migrate;
-pub mod record;
-pub mod venv;
+pub mod preflight;
 
+pub mod record;
+pub mod checkout;
+pub mod link_shared;
+pub mod venv;
+pub mod frontend;
+pub mod collect_static;
+pub mod check_app;
+pub mod migrate;
+pub mod boot;
+pub mod health_check;
+pub mod activate;
+pub mod verify;
+pub mod drain;
+pub mod prune;
+
+pub mod cache;
+pub mod retire;
+
+mod answer;
 mod django;
 mod interpreter;
 mod place;
+mod restored;
+mod watch;

@@ -60,7 +60,11 @@ impl Fields {
     }
 
     /// Takes a key's value as a `T`; `None`, and perhaps a problem, if there is none.
-    pub(super) fn take<T: DeserializeOwned>(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<T> {
+    pub(super) fn take<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        report: &mut Report<'_>,
+    ) -> Option<T> {
         let value = self.value(key)?;
         match serde_yaml::from_value(value) {
             Ok(value) => Some(value),

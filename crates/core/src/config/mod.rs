@@ -9,12 +9,16 @@ mod lines;
 mod parse;
 mod paths;
 mod problem;
+mod services;
 mod wait;
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use parse::{Source, parse};
+pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use wait::Wait;
 

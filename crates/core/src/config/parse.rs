@@ -1,10 +1,13 @@
 //! Reads `release.yml` files into a [`Config`], with every problem at once.
 
+use std::collections::BTreeMap;
+
 use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
-use super::{Config, Django, Frontend, Health, Problem, Problems, Proxy, Python, Service, Stop, Verify, Wait};
+use super::services::services;
+use super::{Config, Django, Frontend, Problem, Problems, Proxy, Python, Verify, Wait};
 use crate::env_file::is_name;
 
 /// A file: its name, as people know it, and what it holds.
@@ -39,6 +42,20 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
     required(&config, &mut report);
     // Each file is sound by itself: what is found now is a conflict between the two.
     if report.problems.is_empty() { Ok(config) } else { Err(Problems(report.problems)) }
+}
+
+/// The `repository` and `branch` of the server's file, which say what to fetch before the app's
+/// own file can be read.
+pub fn parse_origin(server: Option<Source<'_>>) -> Result<(Option<String>, Option<String>), Problems> {
+    let Some(source) = server else { return Ok((None, None)) };
+    let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
+    let value = document(&mut report).unwrap_or_default();
+    config(value.clone(), &mut report);
+    if !report.problems.is_empty() {
+        return Err(Problems(report.problems));
+    }
+    let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    Ok((text("repository"), text("branch")))
 }
 
 fn document(report: &mut Report<'_>) -> Option<Value> {
@@ -117,6 +134,10 @@ fn required(config: &Config, report: &mut Report<'_>) {
     if config.app.is_empty() {
         report.add(&[], "`app` is missing", Some("add the app's name: `app: shop`".to_owned()));
     }
+    if config.django.as_ref().is_some_and(|django| django.settings.is_empty()) {
+        let help = Some("name the settings module: `django: {settings: shop.settings}`".to_owned());
+        report.add(&["django".to_owned()], "django: `settings` is missing", help);
+    }
     for service in config.services.iter().filter(|service| service.command.is_empty()) {
         let help = "say what it runs: `command: gunicorn shop.wsgi --bind unix:$SOCKET`".to_owned();
         report.add(&[], format!("services.{}: `command` is missing", service.name), Some(help));
@@ -165,7 +186,8 @@ fn version(fields: &Fields, value: &Value, report: &mut Report<'_>) -> Option<St
             return None;
         }
     };
-    let valid = !text.is_empty() && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));
+    let valid = !text.is_empty()
+        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));
     if !valid {
         let help = Some("write it like `\"3.11\"`".to_owned());
         report.add(&fields.at("version"), format!("python.version: `{text}` is no version"), help);
@@ -206,18 +228,15 @@ fn django(value: Value, report: &mut Report<'_>) -> Option<Django> {
     let collectstatic = fields.take("collectstatic", report);
     let migrate = fields.take("migrate", report).unwrap_or(true);
     check_path(&fields.at("directory"), &directory, report);
-    if settings.is_none() {
-        let help = Some("name the settings module: `django: {settings: shop.settings}`".to_owned());
-        report.add(&fields.path, "django: `settings` is missing", help);
-    }
     fields.finish(report);
-    Some(Django { settings: settings?, directory, collectstatic, migrate })
+    // The other file may say it: whether it is missing is known once both are merged.
+    Some(Django { settings: settings.unwrap_or_default(), directory, collectstatic, migrate })
 }
 
-fn env(fields: &mut Fields, report: &mut Report<'_>) -> std::collections::BTreeMap<String, String> {
-    let values: std::collections::BTreeMap<String, Value> = fields.take("env", report).unwrap_or_default();
+fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<String, String> {
+    let values: BTreeMap<String, Value> = fields.take("env", report).unwrap_or_default();
     let path = fields.at("env");
-    let mut env = std::collections::BTreeMap::new();
+    let mut env = BTreeMap::new();
     for (key, value) in values {
         let at = [path.clone(), vec![key.clone()]].concat();
         if !is_name(&key) {
@@ -231,73 +250,6 @@ fn env(fields: &mut Fields, report: &mut Report<'_>) -> std::collections::BTreeM
         }
     }
     env
-}
-
-fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
-    let mapping: serde_yaml::Mapping = fields.take("services", report).unwrap_or_default();
-    let path = fields.at("services");
-    let mut services = Vec::new();
-    for (key, value) in mapping {
-        let Value::String(key) = key else {
-            report.add(&path, "services: a service's name should be a text", None);
-            continue;
-        };
-        services.push(service(key, value, &path, report));
-    }
-    services
-}
-
-fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) -> Service {
-    let mut fields = Fields::new(value, [path, &[key.clone()]].concat(), report);
-    if !is_plain_name(&key) {
-        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
-        report.add(&fields.path, format!("services: `{key}` is not a plain name"), help);
-    }
-    let command: String = fields.take("command", report).unwrap_or_default();
-    check_words(&fields.at("command"), &command, report);
-    if !command.is_empty() && !command.contains("$SOCKET") && !command.contains("${SOCKET}") {
-        let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
-        report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
-    }
-    let handover = fields.take("handover", report).unwrap_or(super::Handover::Socket);
-    let health = fields.value("health").map(|value| health(value, fields.at("health"), report));
-    let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
-    fields.finish(report);
-    Service { name: key, command, handover, health: health.unwrap_or_default(), stop: stop.unwrap_or_default() }
-}
-
-fn health(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Health {
-    let usual = Health::default();
-    let mut fields = Fields::new(value, path, report);
-    let health = Health {
-        path: fields.take("path", report).unwrap_or(usual.path),
-        host: fields.take("host", report).unwrap_or(usual.host),
-        timeout: fields.take("timeout", report).unwrap_or(usual.timeout),
-        settle: fields.take("settle", report).unwrap_or(usual.settle),
-        warm_up: fields.take("warm_up", report).unwrap_or(usual.warm_up),
-    };
-    if !health.path.starts_with('/') || health.path.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let help = Some("write it like `/healthz`".to_owned());
-        report.add(&fields.at("path"), format!("{}: `{}` is no path of a URL", name(&fields.at("path")), health.path), help);
-    }
-    fields.finish(report);
-    health
-}
-
-fn stop(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Stop {
-    const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
-    let usual = Stop::default();
-    let mut fields = Fields::new(value, path, report);
-    let stop = Stop {
-        signal: fields.take("signal", report).unwrap_or(usual.signal),
-        wait: fields.take("wait", report).unwrap_or(usual.wait),
-    };
-    if !SIGNALS.contains(&stop.signal.as_str()) {
-        let help = Some(format!("use one of {}", SIGNALS.join(", ")));
-        report.add(&fields.at("signal"), format!("{}: unknown signal `{}`", name(&fields.at("signal")), stop.signal), help);
-    }
-    fields.finish(report);
-    stop
 }
 
 fn verify(value: Value, report: &mut Report<'_>) -> Option<Verify> {
@@ -330,13 +282,13 @@ fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
     }
 }
 
-fn check_words(at: &[String], command: &str, report: &mut Report<'_>) {
+pub(super) fn check_words(at: &[String], command: &str, report: &mut Report<'_>) {
     if shell_words::split(command).is_err() {
         report.add(at, format!("{}: a quote is not closed", name(at)), None);
     }
 }
 
-fn is_plain_name(text: &str) -> bool {
+pub(super) fn is_plain_name(text: &str) -> bool {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';
     text.bytes().all(plain) && text.bytes().next().is_some_and(|c| c.is_ascii_lowercase()) && text.len() <= 32
 }

@@ -55,6 +55,7 @@ pub(super) fn check_linked(dirs: &[String], files: &[String], report: &mut Repor
 }
 
 fn nested(one: &str, other: &str) -> bool {
-    let below = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    let below =
+        |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
     below(one, other) || below(other, one)
 }

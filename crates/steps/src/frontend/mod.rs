@@ -3,6 +3,8 @@
 mod build;
 mod detect;
 
+use release_core::config::Frontend;
+use release_core::host::HostResult;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
@@ -57,12 +59,17 @@ impl Step for Frontends {
     }
 }
 
+/// Whether the revision has a front end to build.
+pub fn is_there(cx: &Context<'_>) -> HostResult<bool> {
+    Ok(!frontends(cx)?.is_empty())
+}
+
+fn frontends(cx: &Context<'_>) -> HostResult<Vec<Frontend>> {
+    cx.run.config.frontend.clone().map_or_else(|| detect::find(cx), Ok)
+}
+
 fn bundles(cx: &Context<'_>) -> Result<Vec<Bundle>, StepError> {
-    let frontends = match &cx.run.config.frontend {
-        Some(frontends) => frontends.clone(),
-        None => detect::find(cx)?,
-    };
-    frontends.into_iter().map(|frontend| Bundle::new(cx, frontend)).collect()
+    frontends(cx)?.into_iter().map(|frontend| Bundle::new(cx, frontend)).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,151 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use release_core::config::Wait;
+use release_core::release::ReleaseId;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done, or nothing to do
+  1  our own fault (a bug)
+  2  wrong usage or configuration
+  3  failed, nothing changed for users
+  4  failed after activate, rolled back
+  5  needs a human: says what stands and what to type
+  6  locked by another run";
+
+/// Deploys releases of a web app without losing a request.
+#[derive(Debug, Parser)]
+#[command(name = "release", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    /// The app's deploy directory; the one you stand in by default
+    #[arg(long, global = true, env = "RELEASE_ROOT", value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Print versioned JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build a revision and make it live
+    Deploy {
+        /// A full or short sha, a branch or a tag; the configured branch by default
+        revision: Option<String>,
+        /// Build it again even if it is live
+        #[arg(long)]
+        force: bool,
+        /// Wait while another run holds the lock, at most so long (30m by default)
+        #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
+        wait: Option<Duration>,
+        /// Where to fetch from, instead of `repository:` (the post-receive hook says it)
+        #[arg(long, hide = true)]
+        repository: Option<String>,
+    },
+    /// Make live again what served before, or the release you name
+    Rollback {
+        /// A release's id
+        id: Option<ReleaseId>,
+        /// A release's id
+        #[arg(long, value_name = "ID", conflicts_with = "id")]
+        to: Option<ReleaseId>,
+        /// Wait while another run holds the lock, at most so long (30m by default)
+        #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
+        wait: Option<Duration>,
+    },
+    /// Show what is live, what runs, and what was interrupted
+    Status,
+    /// List the releases
+    #[command(visible_alias = "releases")]
+    List,
+    /// Show the log of the last run, or of a release's runs
+    Log {
+        /// A release's id
+        id: Option<ReleaseId>,
+        /// Only what this step printed
+        #[arg(long)]
+        step: Option<String>,
+    },
+    /// Show what a deploy would do, and change nothing
+    Plan {
+        /// A full or short sha, a branch or a tag; the configured branch by default
+        revision: Option<String>,
+    },
+    /// Find everything that would stand in the way of a deploy
+    #[command(visible_alias = "doctor")]
+    Check,
+    /// Write a commented release.yml for the project you stand in
+    Init,
+    /// Run a command in the active release's directory and environment
+    #[command(visible_alias = "run")]
+    Exec {
+        /// Another release than the active one
+        #[arg(long, value_name = "ID")]
+        release: Option<ReleaseId>,
+        /// Run this service's own command (the process manager calls it so)
+        #[arg(long, hide = true, requires = "generation", conflicts_with = "command")]
+        service: Option<String>,
+        /// Which boot of the release it is
+        #[arg(long, hide = true)]
+        generation: Option<u32>,
+        /// The command and its arguments
+        #[arg(last = true, required_unless_present = "service")]
+        command: Vec<String>,
+    },
+    /// Tidy up after a run that was killed
+    Recover,
+    /// Start the active release's processes
+    Start,
+    /// Stop every process of this root, the private supervisord too
+    Stop,
+    /// Deploy by `git push`
+    Hook {
+        #[command(subcommand)]
+        command: Hook,
+    },
+    /// Stop an old generation that was kept warm
+    #[command(hide = true)]
+    Retire {
+        #[arg(long)]
+        release: ReleaseId,
+        #[arg(long)]
+        generation: u32,
+        /// Seconds
+        #[arg(long)]
+        after: u64,
+    },
+}
+
+/// The git hook.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Hook {
+    /// Put a post-receive hook into a bare repository
+    Install {
+        /// The bare repository
+        repository: PathBuf,
+    },
+    /// What git calls
+    #[command(hide = true)]
+    PostReceive,
+}
+
+fn wait(text: &str) -> Result<Duration, String> {
+    Wait::parse(text).map(|wait| wait.0).ok_or_else(|| "write it like 30s, 10m or 1h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,87 @@
+//! `release check`: finds everything that would stand in the way of a deploy, at once.
+
+use release_core::exit_code;
+use release_core::host::Git;
+use release_core::release::{Generation, ReleaseId};
+use release_core::run::Action;
+use release_steps::preflight::{self, Problem};
+use serde::Serialize;
+
+use crate::commands::deploy::no_repository;
+use crate::commands::plan::Preview;
+use crate::error::Error;
+use crate::output::Screen;
+use crate::road::{self, Target};
+use crate::site::Site;
+
+#[derive(Serialize)]
+struct Findings {
+    ok: bool,
+    problems: Vec<Finding>,
+}
+
+#[derive(Serialize)]
+struct Finding {
+    problem: String,
+    help: Option<String>,
+}
+
+/// Shows what it found. Exit code 3 if that is anything.
+pub(crate) fn run(site: &Site, screen: &Screen) -> Result<u8, Error> {
+    let problems = problems(site)?;
+    let ok = problems.is_empty();
+    let finding = |problem: Problem| Finding { problem: problem.what, help: problem.help };
+    let findings = Findings { ok, problems: problems.into_iter().map(finding).collect() };
+    screen.facts(&findings, || text(&findings));
+    Ok(if ok { exit_code::DONE } else { exit_code::FAILED })
+}
+
+fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
+    let origin = site.origin()?;
+    let repository = origin.repository.ok_or_else(no_repository)?;
+    let preview = match Preview::open(site, &repository) {
+        Ok(preview) => preview,
+        Err(error) => return Ok(vec![problem_of(&error)]),
+    };
+    let revision = match site.host.find(&preview.layout.repo(), origin.branch.as_deref().unwrap_or("main")) {
+        Ok(revision) => revision,
+        Err(error) => return Ok(vec![problem_of(&error.into())]),
+    };
+    let config = match site.config(&preview.layout, &revision) {
+        Ok(config) => config,
+        Err(error) => return Ok(vec![problem_of(&error)]),
+    };
+    let state = site.state()?;
+    let release =
+        ReleaseId::new(release_core::host::Clock::now(&site.host), &revision, state.known().cloned());
+    let target =
+        Target { action: Action::Deploy, generation: Generation { release, number: 1 }, revision, config };
+    let run = match road::run(site, preview.layout.clone(), &state, target) {
+        Ok(run) => run,
+        Err(error) => return Ok(vec![problem_of(&error)]),
+    };
+    let mut problems = road::problems(site, &run)?;
+    problems.extend(preflight::proxy_problems(&site.host, &site.layout, &run.config));
+    Ok(problems)
+}
+
+fn problem_of(error: &Error) -> Problem {
+    let mut what = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        what.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    Problem { what, help: error.help() }
+}
+
+fn text(findings: &Findings) -> String {
+    if findings.ok {
+        return "all is well: nothing stands in the way of a deploy".to_owned();
+    }
+    let line = |found: &Finding| match &found.help {
+        Some(help) => format!("- {}\n  help: {help}\n", found.problem),
+        None => format!("- {}\n", found.problem),
+    };
+    findings.problems.iter().map(line).collect()
+}

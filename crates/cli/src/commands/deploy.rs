@@ -1,0 +1,91 @@
+//! `release deploy`: builds a revision and makes it live.
+
+use std::time::{Duration, Instant};
+
+use release_core::event::{Event, Observer, Outcome, StepEnd};
+use release_core::exit_code;
+use release_core::host::{Clock, FindError, Git};
+use release_core::release::{Generation, ReleaseId};
+use release_core::revision::Revision;
+use release_core::run::Action;
+use release_core::state::State;
+
+use crate::error::Error;
+use crate::output::Screen;
+use crate::recovery::recover;
+use crate::road::{self, Target};
+use crate::site::Site;
+
+/// What was asked for.
+pub(crate) struct Request {
+    pub(crate) name: Option<String>,
+    pub(crate) force: bool,
+    pub(crate) wait: Option<Duration>,
+    pub(crate) repository: Option<String>,
+}
+
+/// Deploys `request`.
+pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<u8, Error> {
+    let started = Instant::now();
+    let origin = site.origin()?;
+    let lock = road::lock(&site, "deploy", request.name.as_deref(), request.wait)?;
+    recover(&mut site, screen)?;
+    let repository = request.repository.as_ref().or(origin.repository.as_ref()).ok_or_else(no_repository)?;
+    fetch(&site, screen, repository)?;
+    let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
+    let state = site.state()?;
+    if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+        finished(screen, Outcome::Unchanged, live, revision, started);
+        return Ok(exit_code::DONE);
+    }
+    let config = site.config(&site.layout, &revision)?;
+    let release = ReleaseId::new(site.host.now(), &revision, state.known().cloned());
+    let generation = Generation { release, number: 1 };
+    let target = Target { action: Action::Deploy, generation, revision, config };
+    let run = road::run(&site, site.layout.clone(), &state, target)?;
+    let problems = road::problems(&site, &run)?;
+    if !problems.is_empty() {
+        finished(screen, Outcome::Failed, run.release().clone(), run.revision, started);
+        return Err(Error::Preflight(problems));
+    }
+    road::carry_out(&mut site, &lock, screen, &run, started)
+}
+
+/// Tells the end of a deploy that never began.
+fn finished(screen: &Screen, outcome: Outcome, release: ReleaseId, revision: Revision, started: Instant) {
+    let seconds = started.elapsed().as_secs_f64();
+    screen.observe(&Event::Finished { outcome, release, revision, seconds });
+}
+
+/// Brings the mirror up to date, and shows how that goes.
+fn fetch(site: &Site, screen: &Screen, repository: &str) -> Result<(), Error> {
+    let started = Instant::now();
+    let step = || "fetch".to_owned();
+    screen.observe(&Event::StepStarted { step: step(), describe: format!("fetch from {repository}") });
+    let progress = |progress| screen.observe(&Event::Progress { step: step(), progress });
+    let result = site.host.fetch(&site.layout.repo(), repository, &progress);
+    let end = match &result {
+        Ok(()) => StepEnd::Done(None),
+        Err(error) => StepEnd::Failed(error.to_string()),
+    };
+    screen.observe(&Event::StepEnded { step: step(), end, seconds: started.elapsed().as_secs_f64() });
+    Ok(result?)
+}
+
+/// The commit that `name` means; the configured branch when nothing is named.
+pub(crate) fn find(site: &Site, name: Option<&str>, branch: Option<&str>) -> Result<Revision, FindError> {
+    site.host.find(&site.layout.repo(), name.or(branch).unwrap_or("main"))
+}
+
+/// The active release, if it was built from `revision`.
+fn live(site: &Site, state: &State, revision: &Revision) -> Result<Option<ReleaseId>, Error> {
+    Ok(site.current()?.filter(|current| state.revision(current) == Some(revision)))
+}
+
+pub(crate) fn no_repository() -> Error {
+    Error::Usage {
+        what: "no repository is named".to_owned(),
+        help: "add `repository: /srv/git/shop.git` (or an ssh or https URL) to the root's release.yml"
+            .to_owned(),
+    }
+}

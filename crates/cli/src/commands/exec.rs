@@ -1,0 +1,71 @@
+//! `release exec`: the one door through which the app's processes, cron jobs and people start
+//! something: all see the same environment and directory.
+
+use release_core::command::Command;
+use release_core::environment;
+use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
+
+use crate::error::Error;
+use crate::site::{Site, caller};
+
+/// Becomes `words`, or the command of a service; comes back only if that fails.
+pub(crate) fn run(
+    site: &Site,
+    release: Option<ReleaseId>,
+    service: Option<(String, u32)>,
+    words: &[String],
+) -> Result<u8, Error> {
+    let release = match release {
+        Some(release) => release,
+        None => site.current()?.ok_or_else(nothing_live)?,
+    };
+    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
+    let record = record.ok_or_else(|| unknown(&release))?;
+    let env_file = site.env_file(&record.config)?;
+    let mut env = environment::of_release(
+        &site.layout,
+        &release,
+        &record.revision,
+        &record.config,
+        &env_file,
+        &caller(),
+    );
+    let words = match service {
+        None => words.to_vec(),
+        Some((name, number)) => {
+            let generation = Generation { release: release.clone(), number };
+            env.extend(environment::of_service(&site.layout, &generation, &name));
+            let found = record.config.services.iter().find(|service| service.name == name);
+            let command = &found.ok_or_else(|| no_service(&name, &release))?.command;
+            environment::expand(command, &env).map_err(|variable| undefined(&variable, &name))?
+        }
+    };
+    let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
+    let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
+    Err(release_host::become_program(&command).into())
+}
+
+fn nothing_live() -> Error {
+    usage("nothing is live yet".to_owned(), "deploy a revision first, or name a release by `--release`")
+}
+
+fn unknown(release: &ReleaseId) -> Error {
+    usage(format!("{release} is not here"), "choose one of `release list`")
+}
+
+fn no_service(name: &str, release: &ReleaseId) -> Error {
+    usage(
+        format!("{release} has no service `{name}` with a command"),
+        "look at `services:` in its release.yml",
+    )
+}
+
+fn undefined(variable: &str, service: &str) -> Error {
+    let what = format!("services.{service}.command uses ${variable}, which is not set");
+    usage(what, "set it under `env:` in release.yml or in the env file; `$$` stands for a dollar sign")
+}
+
+fn usage(what: String, help: &str) -> Error {
+    Error::Usage { what, help: help.to_owned() }
+}

@@ -1,0 +1,51 @@
+//! One file per command.
+
+mod check;
+mod deploy;
+mod exec;
+mod hook;
+mod init;
+mod list;
+mod log;
+mod plan;
+mod recover;
+mod retire;
+mod rollback;
+mod start;
+mod status;
+mod stop;
+
+use crate::args::{Args, Command, Hook};
+use crate::error::Error;
+use crate::output::Screen;
+use crate::site::Site;
+
+/// Does what was typed, and gives the exit code.
+pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
+    let existing = || Site::existing(args.root.clone());
+    match args.command {
+        Command::Deploy { revision, force, wait, repository } => {
+            deploy::run(existing()?, screen, &deploy::Request { name: revision, force, wait, repository })
+        }
+        Command::Rollback { id, to, wait } => rollback::run(existing()?, screen, id.or(to), wait),
+        Command::Status => status::run(&existing()?, screen),
+        Command::List => list::run(&existing()?, screen),
+        Command::Log { id, step } => log::run(&existing()?, screen, id, step),
+        Command::Plan { revision } => plan::run(&existing()?, screen, revision),
+        Command::Check => check::run(&existing()?, screen),
+        Command::Init => init::run(args.root, screen),
+        Command::Exec { release, service, generation, command } => {
+            exec::run(&existing()?, release, service.zip(generation), &command)
+        }
+        Command::Recover => recover::run(existing()?, screen),
+        Command::Start => start::run(existing()?, screen),
+        Command::Stop => stop::run(existing()?, screen),
+        Command::Hook { command: Hook::Install { repository } } => {
+            hook::install(&existing()?, screen, &repository)
+        }
+        Command::Hook { command: Hook::PostReceive } => hook::post_receive(&existing()?, screen),
+        Command::Retire { release, generation, after } => {
+            retire::run(existing()?, screen, release, generation, after)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `release plan`: what a deploy would do and why, from true reads. It changes nothing.
+
+use release_core::exit_code;
+use release_core::host::{Clock, Git};
+use release_core::layout::Layout;
+use release_core::release::{Generation, ReleaseId};
+use release_core::revision::Revision;
+use release_core::run::{Action, Run};
+use release_core::step::{Context, Look, Step, UndoPolicy};
+use serde::Serialize;
+
+use crate::commands::deploy::no_repository;
+use crate::error::Error;
+use crate::output::{Screen, Silent};
+use crate::road::{self, Target};
+use crate::site::Site;
+
+/// A look at the repository as it is now, without touching our mirror of it.
+pub(crate) struct Preview {
+    pub(crate) layout: Layout,
+    _copy: tempfile::TempDir,
+}
+
+impl Preview {
+    /// Fetches `repository` to a place that goes away again.
+    pub(crate) fn open(site: &Site, repository: &str) -> Result<Self, Error> {
+        let copy = tempfile::tempdir().map_err(|source| Error::Failed {
+            what: format!("cannot make a temporary directory: {source}"),
+            help: "free some space in $TMPDIR, or set it elsewhere".to_owned(),
+        })?;
+        let mirror = copy.path().join("repo");
+        site.host.fetch_beside(&mirror, &site.layout.repo(), repository)?;
+        Ok(Self { layout: site.layout.clone().reading_from(mirror), _copy: copy })
+    }
+}
+
+#[derive(Serialize)]
+struct Facts {
+    revision: Revision,
+    subject: String,
+    live: bool,
+    steps: Vec<StepFacts>,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct StepFacts {
+    step: &'static str,
+    describe: String,
+    state: &'static str,
+    why: String,
+    undo: String,
+}
+
+/// Shows the plan for `name`, or for the configured branch.
+pub(crate) fn run(site: &Site, screen: &Screen, name: Option<String>) -> Result<u8, Error> {
+    let origin = site.origin()?;
+    let repository = origin.repository.ok_or_else(no_repository)?;
+    let preview = Preview::open(site, &repository)?;
+    let name = name.or(origin.branch).unwrap_or_else(|| "main".to_owned());
+    let revision = site.host.find(&preview.layout.repo(), &name)?;
+    let state = site.state()?;
+    let config = site.config(&preview.layout, &revision)?;
+    let release = ReleaseId::new(site.host.now(), &revision, state.known().cloned());
+    let live = site.current()?.is_some_and(|current| state.revision(&current) == Some(&revision));
+    let subject = site.host.subject(&preview.layout.repo(), &revision)?;
+    let generation = Generation { release, number: 1 };
+    let target = Target { action: Action::Deploy, generation, revision: revision.clone(), config };
+    let run = road::run(site, preview.layout.clone(), &state, target)?;
+    let problems = road::problems(site, &run)?.into_iter().map(|problem| problem.what).collect();
+    let facts = Facts { revision, subject, live, steps: steps(site, &run)?, problems };
+    screen.facts(&facts, || text(&facts));
+    Ok(exit_code::DONE)
+}
+
+fn steps(site: &Site, run: &Run) -> Result<Vec<StepFacts>, Error> {
+    road::plan(Action::Deploy).steps().map(|step| look(site, run, step)).collect()
+}
+
+fn look(site: &Site, run: &Run, step: &dyn Step) -> Result<StepFacts, Error> {
+    let cx = Context { host: &site.host, run, observer: &Silent, step: step.id() };
+    let (state, why) = match step.look(&cx)? {
+        Look::Needed(why) => ("needed", why),
+        Look::Cached(why) => ("cached", why),
+        Look::Pending(why) => ("pending", why),
+        Look::Nothing(why) => ("nothing", why),
+    };
+    let undo = match step.undo_policy() {
+        UndoPolicy::Nothing => String::new(),
+        UndoPolicy::Will(what) => what.to_owned(),
+        UndoPolicy::Cannot(why) => format!("cannot always be undone: {why}"),
+    };
+    Ok(StepFacts { step: step.id(), describe: step.describe(run), state, why, undo })
+}
+
+fn text(facts: &Facts) -> String {
+    let mut text = format!("{} {}\n", facts.revision.short(), facts.subject);
+    if facts.live {
+        text += "it is live already; a deploy would do nothing without --force\n";
+    }
+    for StepFacts { step, state, why, .. } in &facts.steps {
+        text += &format!("  {step:<15} {state:<8} {why}\n");
+    }
+    for StepFacts { step, undo, .. } in facts.steps.iter().filter(|step| step.undo.starts_with("cannot")) {
+        text += &format!("note: {step} {undo}\n");
+    }
+    for problem in &facts.problems {
+        text += &format!("problem: {problem}\n");
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! `release start`: brings the active release's processes back.
+
+use release_core::event::Observer;
+use release_core::exit_code;
+use release_core::host::{Clock, Files, Services};
+use release_core::release::Generation;
+use release_core::release_record::ReleaseRecord;
+use release_core::run::{Action, Run};
+use release_core::step::{Context, Step};
+use release_steps::boot::Boot;
+use release_steps::health_check::HealthCheck;
+
+use crate::error::Error;
+use crate::output::Screen;
+use crate::recovery::recover;
+use crate::road::{self, Target};
+use crate::site::Site;
+
+/// Starts the active release.
+pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
+    let _lock = road::lock(&site, "start", None, None)?;
+    recover(&mut site, screen)?;
+    let run = active(&site)?;
+    // What a stopped manager still knows of other generations must not come back with it.
+    let old: Vec<String> = known_programs(&site)?.filter(|name| is_old(name, &run.generation)).collect();
+    site.host.stop(&old)?;
+    for step in [&Boot as &dyn Step, &HealthCheck] {
+        let started = site.host.elapsed();
+        step.run(&Context {
+            host: &site.host,
+            run: &run,
+            observer: screen as &dyn Observer,
+            step: step.id(),
+        })?;
+        let took = crate::output::seconds((site.host.elapsed() - started).as_secs_f64());
+        screen.say(&format!("  {:<15} {took:>8}", step.id()));
+    }
+    screen.say(&format!("{} is live", run.release()));
+    Ok(exit_code::DONE)
+}
+
+/// By their files: a manager that does not run cannot be asked.
+fn known_programs(site: &Site) -> Result<impl Iterator<Item = String>, Error> {
+    let files = site.host.list(&site.layout.supervisor_programs())?;
+    Ok(files.into_iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())))
+}
+
+fn is_old(program: &str, active: &Generation) -> bool {
+    Generation::of_program(program).is_some_and(|(_, generation)| generation != *active)
+}
+
+fn active(site: &Site) -> Result<Run, Error> {
+    let state = site.state()?;
+    let nothing = || Error::Usage {
+        what: "nothing is live yet".to_owned(),
+        help: "deploy a revision first: `release deploy main`".to_owned(),
+    };
+    let generation = site.serving(&state)?.ok_or_else(nothing)?;
+    let record = ReleaseRecord::read(&site.host, &site.layout, &generation.release)?.ok_or_else(nothing)?;
+    let target =
+        Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
+    road::run(site, site.layout.clone(), &state, target)
+}

@@ -1,0 +1,141 @@
+//! `release status`: what is live, what runs, and what was interrupted.
+
+use jiff::Timestamp;
+use release_core::exit_code;
+use release_core::host::Services;
+use release_core::release::{Generation, ReleaseId};
+use release_core::revision::Revision;
+use release_core::state::{Activation, State};
+use release_host::{Holder, Lock, LockError};
+use release_steps::retire::RETIRE;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::output::Screen;
+use crate::site::Site;
+
+/// `status --json`.
+#[derive(Serialize)]
+struct Status {
+    root: String,
+    current: Option<Active>,
+    previous: Option<Active>,
+    interrupted: Option<InterruptedAt>,
+    locked: Option<Holder>,
+    services: Vec<ServiceState>,
+}
+
+/// A release that is or was active.
+#[derive(Serialize)]
+struct Active {
+    id: ReleaseId,
+    revision: Option<Revision>,
+    activated_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct InterruptedAt {
+    id: ReleaseId,
+    step: String,
+}
+
+#[derive(Serialize)]
+struct ServiceState {
+    name: String,
+    release: ReleaseId,
+    state: &'static str,
+    pid: Option<u32>,
+}
+
+/// Shows the status.
+pub(crate) fn run(site: &Site, screen: &Screen) -> Result<u8, Error> {
+    let status = status(site)?;
+    screen.facts(&status, || text(&status));
+    Ok(exit_code::DONE)
+}
+
+fn status(site: &Site) -> Result<Status, Error> {
+    // The lock first: a run that ends between the two reads must not look interrupted.
+    let (held, locked) = match Lock::probe(&site.layout) {
+        Ok(()) => (false, None),
+        Err(LockError::Held { holder }) => (true, holder),
+        Err(error) => return Err(error.into()),
+    };
+    let state = site.state()?;
+    let current = site.current()?;
+    let previous =
+        current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
+    let interrupted = state.interrupted.as_ref().filter(|_| !held).map(|run| InterruptedAt {
+        id: run.generation.release.clone(),
+        step: run.step().unwrap_or("begin").to_owned(),
+    });
+    Ok(Status {
+        root: site.layout.root().display().to_string(),
+        previous: previous.map(active),
+        current: current.map(|current| now_active(&state, current)),
+        interrupted,
+        locked,
+        services: services(site)?,
+    })
+}
+
+fn active(activation: &Activation) -> Active {
+    Active {
+        id: activation.generation.release.clone(),
+        revision: Some(activation.revision.clone()),
+        activated_at: Some(activation.at),
+    }
+}
+
+fn now_active(state: &State, current: ReleaseId) -> Active {
+    match state.activation(&current) {
+        Some(activation) => active(activation),
+        // Activated by a run that has not ended yet.
+        None => Active { revision: state.revision(&current).cloned(), id: current, activated_at: None },
+    }
+}
+
+fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
+    let states = site.host.states()?;
+    let known = states.into_iter().filter_map(|program| {
+        let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
+        (name != RETIRE).then_some(ServiceState {
+            name,
+            release,
+            state: program.state.as_str(),
+            pid: program.pid,
+        })
+    });
+    Ok(known.collect())
+}
+
+fn text(status: &Status) -> String {
+    let mut text = format!("root      {}\n", status.root);
+    text += &format!("current   {}\n", line(status.current.as_ref(), "nothing is live yet"));
+    text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
+    for service in &status.services {
+        let pid = service.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+        text += &format!("service   {} of {}: {}{pid}\n", service.name, service.release, service.state);
+    }
+    if status.services.is_empty() && status.current.is_some() {
+        text += &format!("service   none runs; `release start --root {}` starts them\n", status.root);
+    }
+    if let Some(holder) = &status.locked {
+        text += &format!("locked    by {holder}\n");
+    }
+    if let Some(InterruptedAt { id, step }) = &status.interrupted {
+        text += &format!(
+            "interrupted at {step} on the way to {id}; `release recover --root {}` puts it in order\n",
+            status.root
+        );
+    }
+    text
+}
+
+fn line(active: Option<&Active>, none: &str) -> String {
+    let Some(active) = active else { return none.to_owned() };
+    match active.activated_at {
+        Some(at) => format!("{} since {}", active.id, at.strftime("%Y-%m-%d %H:%M:%S UTC")),
+        None => active.id.to_string(),
+    }
+}

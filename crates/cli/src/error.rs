@@ -1,0 +1,87 @@
+//! What went wrong, as people and scripts are told.
+
+use release_core::config::Problems;
+use release_core::exit_code;
+use release_core::host::{FindError, HostError};
+use release_core::step::StepError;
+use release_host::LockError;
+use release_steps::preflight::Problem;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("release.yml is not valid:\n{0}")]
+    Config(#[from] Problems),
+    #[error(transparent)]
+    Find(#[from] FindError),
+    #[error(transparent)]
+    Host(#[from] HostError),
+    #[error(transparent)]
+    Step(#[from] StepError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error("{}", numbered(.0))]
+    Preflight(Vec<Problem>),
+    #[error("{what}")]
+    Usage { what: String, help: String },
+    #[error("{what}")]
+    Failed { what: String, help: String },
+    #[error("{what}")]
+    Stuck { what: String, help: String },
+    #[error("this is a bug: {0}")]
+    Bug(String),
+}
+
+impl Error {
+    /// The exit code that scripts read.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Error::Config(_) | Error::Usage { .. } => exit_code::USAGE,
+            Error::Find(FindError::Unknown(_) | FindError::Ambiguous { .. }) => exit_code::USAGE,
+            Error::Lock(LockError::Held { .. }) => exit_code::LOCKED,
+            Error::Stuck { .. } => exit_code::STUCK,
+            Error::Bug(_) => exit_code::BUG,
+            Error::Find(_) | Error::Host(_) | Error::Step(_) | Error::Lock(_) => exit_code::FAILED,
+            Error::Preflight(_) | Error::Failed { .. } => exit_code::FAILED,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn help(&self) -> Option<String> {
+        match self {
+            Error::Find(FindError::Unknown(_)) => {
+                Some("is it pushed? a branch, a tag or a sha of the repository is needed".to_owned())
+            }
+            Error::Find(FindError::Ambiguous { .. }) => Some("give more digits of the sha".to_owned()),
+            Error::Find(FindError::Host(error)) | Error::Host(error) => error.help(),
+            Error::Step(error) => error.help(),
+            Error::Lock(error) => error.help(),
+            Error::Usage { help, .. } | Error::Failed { help, .. } | Error::Stuck { help, .. } => {
+                Some(help.clone())
+            }
+            Error::Config(_) | Error::Preflight(_) | Error::Bug(_) => None,
+        }
+    }
+
+    /// The last lines of a command that failed.
+    pub(crate) fn output(&self) -> &[String] {
+        match self {
+            Error::Step(error) => error.output(),
+            _ => &[],
+        }
+    }
+}
+
+fn numbered(problems: &[Problem]) -> String {
+    let mut text = match problems.len() {
+        1 => "1 problem stands in the way:".to_owned(),
+        count => format!("{count} problems stand in the way:"),
+    };
+    for problem in problems {
+        text.push_str(&format!("\n  - {}", problem.what));
+        if let Some(help) = &problem.help {
+            text.push_str(&format!("\n    help: {help}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,48 @@
+//! Keeps all that a run tells below `.release/log/<release>/`: the screen is brief, this is complete.
+
+use std::path::{Path, PathBuf};
+
+use release_core::event::{Event, Observer};
+use release_core::layout::Layout;
+use release_core::release::ReleaseId;
+use release_host::append_line;
+
+use super::plain;
+
+/// Writes `run.log`, and a log of its own for every step that prints.
+pub(crate) struct LogFile {
+    layout: Layout,
+    release: ReleaseId,
+}
+
+impl LogFile {
+    pub(crate) fn new(layout: &Layout, release: &ReleaseId) -> Self {
+        Self { layout: layout.clone(), release: release.clone() }
+    }
+
+    fn run_log(&self) -> PathBuf {
+        self.layout.run_log(&self.release)
+    }
+}
+
+impl Observer for LogFile {
+    fn observe(&self, event: &Event) {
+        match event {
+            Event::Line { step, text } => {
+                append(&self.layout.step_log(&self.release, step), text);
+                append(&self.run_log(), &format!("    {text}"));
+            }
+            Event::StepStarted { describe, .. } => append(&self.run_log(), &format!("  … {describe}")),
+            other => {
+                if let Some(text) = plain::text(other) {
+                    append(&self.run_log(), &text);
+                }
+            }
+        }
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    // A log that cannot be written (a full disk) must not fail the deploy that it tells of.
+    let _ = append_line(path, text);
+}

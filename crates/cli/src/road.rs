@@ -1,0 +1,247 @@
+//! The road that a deploy and a rollback share: begin, run the plan, end, and say what stands now.
+
+use std::time::{Duration, Instant};
+
+use release_core::config::Config;
+use release_core::environment;
+use release_core::event::{Event, Observer, Outcome};
+use release_core::exit_code;
+use release_core::host::Clock;
+use release_core::journal::{End, Entry, Journal};
+use release_core::layout::Layout;
+use release_core::pipeline::{Ended, Failure, Pipeline};
+use release_core::plan::Plan;
+use release_core::redact::Redactor;
+use release_core::release::Generation;
+use release_core::revision::Revision;
+use release_core::run::{Action, Run, RunId};
+use release_core::state::State;
+use release_core::step::Context;
+use release_host::{Holder, JournalFile, Lock};
+use release_steps::preflight::{self, Problem};
+use release_steps::{frontend, recipe};
+
+use crate::error::Error;
+use crate::output::{Both, LogFile, Screen, Silent};
+use crate::site::{Site, caller};
+
+/// What a run is about, before it has a name.
+pub(crate) struct Target {
+    pub(crate) action: Action,
+    pub(crate) generation: Generation,
+    pub(crate) revision: Revision,
+    pub(crate) config: Config,
+}
+
+/// The facts of a run to `target`.
+pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) -> Result<Run, Error> {
+    let Target { action, generation, revision, config } = target;
+    let env_file = site.env_file(&config)?;
+    let release = &generation.release;
+    let env = environment::of_release(&layout, release, &revision, &config, &env_file, &caller());
+    Ok(Run {
+        id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
+        action,
+        redactor: Redactor::new(&env),
+        previous: site.serving(state)?,
+        good: state.good(),
+        door: door(&layout)?,
+        generation,
+        revision,
+        config,
+        layout,
+        env,
+    })
+}
+
+/// How the process manager calls us: `release exec --root …`.
+fn door(layout: &Layout) -> Result<Vec<String>, Error> {
+    let own =
+        std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
+    let root = layout.root().display().to_string();
+    Ok(vec![own.display().to_string(), "exec".to_owned(), "--root".to_owned(), root])
+}
+
+/// Everything that stands in the way of `run`.
+pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
+    let cx = Context { host: &site.host, run, observer: &Silent, step: "preflight" };
+    let has_frontend = frontend::is_there(&cx)?;
+    Ok(preflight::problems(&site.host, &run.layout, &run.config, has_frontend))
+}
+
+/// Takes the lock, waiting for it at most `wait`.
+pub(crate) fn lock(
+    site: &Site,
+    action: &str,
+    revision: Option<&str>,
+    wait: Option<Duration>,
+) -> Result<Lock, Error> {
+    let holder = Holder {
+        pid: std::process::id(),
+        user: user(),
+        since: site.host.now(),
+        action: action.to_owned(),
+        revision: revision.map(str::to_owned),
+        step: None,
+    };
+    match wait {
+        None => Ok(Lock::acquire(&site.layout, &holder)?),
+        Some(limit) => Ok(Lock::wait(&site.layout, &holder, limit, &site.host)?),
+    }
+}
+
+/// Who asks, for people.
+fn user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// The list of steps of a kind of run.
+pub(crate) fn plan(action: Action) -> Plan {
+    match action {
+        Action::Deploy => recipe::deploy(),
+        Action::Rollback => recipe::rollback(),
+    }
+}
+
+/// Carries out a run that was not begun yet, and gives the exit code.
+pub(crate) fn carry_out(
+    site: &mut Site,
+    lock: &Lock,
+    screen: &Screen,
+    run: &Run,
+    started: Instant,
+) -> Result<u8, Error> {
+    site.host.begin(run.id.clone());
+    lock.revision(&run.revision);
+    let journal = JournalFile::open(&site.layout)?;
+    let log = LogFile::new(&run.layout, run.release());
+    let told = Both(screen, &log);
+    let holder = LockedStep(lock);
+    let observer = Both(&told, &holder);
+    let begin = Entry::Begin {
+        action: run.action,
+        generation: run.generation.clone(),
+        revision: run.revision.clone(),
+        previous: run.previous.clone(),
+        by: user(),
+    };
+    journal.append(&run.id, begin)?;
+    let (release, revision) = (run.release().clone(), run.revision.clone());
+    observer.observe(&Event::Started { action: run.action, release, revision });
+    let pipeline = Pipeline { host: &site.host, run, observer: &observer, journal: &journal };
+    let ended = pipeline.run(&plan(run.action));
+    finish(site, screen, &observer, &journal, run, ended, started)
+}
+
+/// Goes on with a run that was killed. True if all is in order afterwards.
+pub(crate) fn resume(
+    site: &mut Site,
+    screen: &Screen,
+    run: &Run,
+    state: &State,
+    active: bool,
+) -> Result<u8, Error> {
+    let started = Instant::now();
+    let Some(interrupted) = &state.interrupted else { return Ok(exit_code::DONE) };
+    let journal = JournalFile::open(&site.layout)?;
+    let log = LogFile::new(&run.layout, run.release());
+    let observer = Both(screen, &log);
+    let pipeline = Pipeline { host: &site.host, run, observer: &observer, journal: &journal };
+    let ended = pipeline.resume(&plan(run.action), interrupted, active);
+    finish(site, screen, &observer, &journal, run, ended, started)
+}
+
+/// Tells the lock's file which step is under way, for whoever finds it held.
+struct LockedStep<'a>(&'a Lock);
+
+impl Observer for LockedStep<'_> {
+    fn observe(&self, event: &Event) {
+        if let Event::StepStarted { step, .. } = event {
+            self.0.step(step);
+        }
+    }
+}
+
+fn finish(
+    site: &Site,
+    screen: &Screen,
+    observer: &dyn Observer,
+    journal: &dyn Journal,
+    run: &Run,
+    ended: Ended,
+    started: Instant,
+) -> Result<u8, Error> {
+    let (outcome, end, code) = verdict(run.action, &ended);
+    if let Some(end) = end {
+        let note =
+            failure(&ended).map(|failure| format!("{}: {}", failure.step, failure.error.in_one_line()));
+        journal.append(&run.id, Entry::End { outcome: end, note })?;
+    }
+    observer.observe(&Event::Finished {
+        outcome,
+        release: run.release().clone(),
+        revision: run.revision.clone(),
+        seconds: started.elapsed().as_secs_f64(),
+    });
+    explain(site, screen, run, &ended)?;
+    Ok(code)
+}
+
+/// What people, the journal and scripts are told of an end.
+fn verdict(action: Action, ended: &Ended) -> (Outcome, Option<End>, u8) {
+    let done = match action {
+        Action::Deploy => Outcome::Deployed,
+        Action::Rollback => Outcome::RolledBack,
+    };
+    match ended {
+        Ended::Completed => (done, Some(End::Activated), exit_code::DONE),
+        Ended::Undone { after_activate: false, .. } => {
+            (Outcome::Failed, Some(End::Undone), exit_code::FAILED)
+        }
+        Ended::Undone { after_activate: true, .. } => {
+            (Outcome::RolledBack, Some(End::FlippedBack), exit_code::ROLLED_BACK)
+        }
+        Ended::Recovered { after_activate: false } => (Outcome::Failed, Some(End::Undone), exit_code::DONE),
+        Ended::Recovered { after_activate: true } => {
+            (Outcome::RolledBack, Some(End::FlippedBack), exit_code::DONE)
+        }
+        Ended::Stuck { .. } => (Outcome::Stuck, None, exit_code::STUCK),
+    }
+}
+
+fn failure(ended: &Ended) -> Option<&Failure> {
+    match ended {
+        Ended::Undone { failure, .. } => Some(failure),
+        Ended::Stuck { failure, undo, .. } => Some(failure.as_ref().unwrap_or(undo)),
+        Ended::Completed | Ended::Recovered { .. } => None,
+    }
+}
+
+fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(), Error> {
+    if let Some(Failure { step, error }) = failure(ended) {
+        let log = site.layout.run_log(run.release());
+        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
+        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
+    }
+    if let Ended::Stuck { undo, remaining, .. } = ended {
+        let root = site.layout.root().display();
+        let help = format!(
+            "mend that, then `release recover --root {root}` goes on; still standing: {}",
+            remaining.join(", ")
+        );
+        screen.explain(
+            &format!("{} could not be undone: ", undo.step),
+            &undo.error,
+            undo.error.output(),
+            Some(help),
+        );
+    }
+    if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
+        screen.say(&match site.current()? {
+            Some(current) => format!("{current} is live"),
+            None => "nothing is live".to_owned(),
+        });
+    }
+    Ok(())
+}

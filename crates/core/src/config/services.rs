@@ -1,0 +1,88 @@
+//! The `services:` of a `release.yml`.
+
+use serde_yaml::Value;
+
+use super::fields::{Fields, Report, name};
+use super::parse::{check_words, is_plain_name};
+use super::{Handover, Health, Service, Stop};
+
+pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
+    let mapping: serde_yaml::Mapping = fields.take("services", report).unwrap_or_default();
+    let path = fields.at("services");
+    let mut services = Vec::new();
+    for (key, value) in mapping {
+        let Value::String(key) = key else {
+            report.add(&path, "services: a service's name should be a text", None);
+            continue;
+        };
+        services.push(service(key, value, &path, report));
+    }
+    services
+}
+
+fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) -> Service {
+    let mut fields = Fields::new(value, [path, std::slice::from_ref(&key)].concat(), report);
+    if !is_plain_name(&key) {
+        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        report.add(&fields.path, format!("services: `{key}` is not a plain name"), help);
+    }
+    let command: String = fields.take("command", report).unwrap_or_default();
+    check_words(&fields.at("command"), &command, report);
+    if !command.is_empty() && !command.contains("$SOCKET") && !command.contains("${SOCKET}") {
+        let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
+        report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
+    }
+    let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
+    let health = fields.value("health").map(|value| health(value, fields.at("health"), report));
+    let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
+    fields.finish(report);
+    Service {
+        name: key,
+        command,
+        handover,
+        health: health.unwrap_or_default(),
+        stop: stop.unwrap_or_default(),
+    }
+}
+
+fn health(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Health {
+    let usual = Health::default();
+    let mut fields = Fields::new(value, path, report);
+    let health = Health {
+        path: fields.take("path", report).unwrap_or(usual.path),
+        host: fields.take("host", report).unwrap_or(usual.host),
+        timeout: fields.take("timeout", report).unwrap_or(usual.timeout),
+        settle: fields.take("settle", report).unwrap_or(usual.settle),
+        warm_up: fields.take("warm_up", report).unwrap_or(usual.warm_up),
+    };
+    if !health.path.starts_with('/') || health.path.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let help = Some("write it like `/healthz`".to_owned());
+        report.add(
+            &fields.at("path"),
+            format!("{}: `{}` is no path of a URL", name(&fields.at("path")), health.path),
+            help,
+        );
+    }
+    fields.finish(report);
+    health
+}
+
+fn stop(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Stop {
+    const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
+    let usual = Stop::default();
+    let mut fields = Fields::new(value, path, report);
+    let stop = Stop {
+        signal: fields.take("signal", report).unwrap_or(usual.signal),
+        wait: fields.take("wait", report).unwrap_or(usual.wait),
+    };
+    if !SIGNALS.contains(&stop.signal.as_str()) {
+        let help = Some(format!("use one of {}", SIGNALS.join(", ")));
+        report.add(
+            &fields.at("signal"),
+            format!("{}: unknown signal `{}`", name(&fields.at("signal")), stop.signal),
+            help,
+        );
+    }
+    fields.finish(report);
+    stop
+}

@@ -1,0 +1,36 @@
+//! Becomes another program.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+
+use release_core::command::{Command, Inherit, Secret};
+use release_core::host::HostError;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Replaces this process by `command`, with default signal handlers; comes back only if that fails.
+pub fn become_program(command: &Command) -> HostError {
+    let program = command.program.display().to_string();
+    let failed = default_signals().err().unwrap_or_else(|| {
+        let mut exec = std::process::Command::new(&command.program);
+        if command.inherit == Inherit::Nothing {
+            exec.env_clear();
+        }
+        exec.args(&command.args)
+            .current_dir(&command.directory)
+            .envs(command.env.iter().map(|(name, value)| (name, Secret::reveal(value))));
+        exec.exec()
+    });
+    HostError::Spawn { program, source: failed }
+}
+
+/// A shell starts `command &` with SIGINT and SIGQUIT ignored, and programs inherit that: they
+/// could not be stopped by those signals. A handler of ours is reset to the default by execve(2).
+fn default_signals() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let _entered = runtime.enter();
+    for kind in [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()] {
+        // The handler stays when the stream of its signals is dropped.
+        drop(signal(kind)?);
+    }
+    Ok(())
+}
