@@ -4,11 +4,14 @@ use release_core::plan::Plan;
 
 use crate::activate::Activate;
 use crate::boot::Boot;
+use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
+use crate::collect_static::CollectStatic;
 use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
+use crate::migrate::Migrate;
 use crate::prune::Prune;
 use crate::record::Record;
 use crate::venv::Venv;
@@ -21,6 +24,9 @@ pub fn deploy() -> Plan {
         .step(Checkout)
         .step(LinkShared)
         .together(Venv, Frontends)
+        .step(CollectStatic)
+        .step(CheckApp)
+        .step(Migrate)
         .step(Boot)
         .step(HealthCheck)
         .step(Activate)
