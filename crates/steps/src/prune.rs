@@ -123,6 +123,7 @@ fn remove(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
 fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     let layout = &cx.run.layout;
     cx.host.remove(&layout.release_record(release))?;
+    cx.host.remove(&layout.migrations_record(release))?;
     cx.host.remove(&layout.log_dir(release))?;
     let mark = format!("-{release}-g");
     for log in cx.host.list(parent(&layout.service_log("any")))? {

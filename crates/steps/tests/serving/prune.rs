@@ -16,6 +16,7 @@ fn released(days: std::ops::RangeInclusive<u32>, keep: usize) -> Scene {
     for id in &good {
         scene.host.put_file(scene.facts.layout.release(id).join("manage.py"), "");
         scene.host.put_file(scene.facts.layout.release_record(id), "{}");
+        scene.host.put_file(scene.facts.layout.migrations_record(id), "{}");
         scene.host.put_file(scene.facts.layout.step_log(id, "venv"), "");
         let generation = Generation { release: id.clone(), number: 2 };
         scene.host.put_file(scene.facts.layout.service_log(&generation.program("web")), "");
@@ -53,7 +54,7 @@ fn keeps_as_many_as_it_is_told_and_nothing_of_the_others() {
     assert_eq!(scene.run(&Prune).unwrap(), Outcome::DoneWith(format!("removed {names}")));
     assert_eq!(left(&scene), days(4..=6));
     assert_eq!(mentions(&scene, 1), [""; 0].map(PathBuf::from));
-    assert_eq!(mentions(&scene, 4).len(), 6);
+    assert_eq!(mentions(&scene, 4).len(), 7);
 
     let before = scene.host.all();
     assert_eq!(scene.run(&Prune).unwrap(), Outcome::Skipped("there is no old release".to_owned()));
