@@ -16,6 +16,7 @@ pub mod redact;
 pub mod plain_text;
 pub mod host;
 pub mod service;
+pub mod worker;
 pub mod run;
 pub mod release_record;
 pub mod cache_key;
