@@ -76,7 +76,10 @@ fn numbered(problems: &[Problem]) -> String {
         count => format!("{count} problems stand in the way:"),
     };
     for problem in problems {
-        text.push_str(&format!("\n  - {}\n    help: {}", problem.what, problem.help));
+        text.push_str(&format!("\n  - {}", problem.what));
+        if let Some(help) = &problem.help {
+            text.push_str(&format!("\n    help: {help}"));
+        }
     }
     text
 }

@@ -61,11 +61,24 @@ fn door(layout: &Layout) -> Result<Vec<String>, Error> {
 
 /// Takes the lock, waiting for it at most `wait`.
 pub(crate) fn lock(site: &Site, action: &str, revision: Option<&str>, wait: Option<Duration>) -> Result<Lock, Error> {
-    let holder = Holder::here(&site.host, action, revision);
+    let holder = Holder {
+        pid: std::process::id(),
+        user: user(),
+        since: site.host.now(),
+        action: action.to_owned(),
+        revision: revision.map(str::to_owned),
+        step: None,
+    };
     match wait {
         None => Ok(Lock::acquire(&site.layout, &holder)?),
-        Some(limit) => Ok(Lock::wait(&site.host, &site.layout, &holder, limit)?),
+        Some(limit) => Ok(Lock::wait(&site.layout, &holder, limit, &site.host)?),
     }
+}
+
+/// Who asks, for people.
+fn user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 /// The list of steps of a kind of run.
@@ -79,6 +92,7 @@ pub(crate) fn plan(action: Action) -> Plan {
 /// Carries out a run that was not begun yet, and gives the exit code.
 pub(crate) fn carry_out(site: &mut Site, lock: &Lock, screen: &Screen, run: &Run, started: Instant) -> Result<u8, Error> {
     site.host.begin(run.id.clone());
+    lock.revision(&run.revision);
     let journal = JournalFile::open(&site.layout)?;
     let log = LogFile::new(&run.layout, run.release());
     let told = Both(screen, &log);
@@ -89,7 +103,7 @@ pub(crate) fn carry_out(site: &mut Site, lock: &Lock, screen: &Screen, run: &Run
         generation: run.generation.clone(),
         revision: run.revision.clone(),
         previous: run.previous.clone(),
-        by: Holder::user(),
+        by: user(),
     };
     journal.append(&run.id, begin)?;
     let (release, revision) = (run.release().clone(), run.revision.clone());

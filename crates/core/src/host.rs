@@ -60,6 +60,8 @@ pub enum HostError {
     Services {
         /// What went wrong, as it reads after "the process manager".
         what: String,
+        /// What to do about it.
+        help: Option<String>,
         /// The cause, where there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -77,7 +79,7 @@ impl HostError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Git { help, .. } => help.clone(),
+            HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
                 io::ErrorKind::PermissionDenied => {

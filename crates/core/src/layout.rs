@@ -62,6 +62,11 @@ impl Layout {
         Path::new("releases").join(release.as_str())
     }
 
+    /// What `current` held before our first release: the way back from that one.
+    pub fn taken_over(&self) -> PathBuf {
+        self.state().join("taken-over")
+    }
+
     /// The directory of all releases.
     pub fn releases(&self) -> PathBuf {
         self.root.join("releases")
@@ -180,6 +185,26 @@ impl Layout {
     /// The control socket of the private supervisord.
     pub fn supervisor_socket(&self) -> PathBuf {
         self.supervisor().join("rpc.sock")
+    }
+
+    /// What the private supervisord reads when it starts.
+    pub fn supervisor_conf(&self) -> PathBuf {
+        self.supervisor().join("supervisord.conf")
+    }
+
+    /// The files of the programs that it runs, one each.
+    pub fn supervisor_programs(&self) -> PathBuf {
+        self.supervisor().join("conf.d")
+    }
+
+    /// The process id of the private supervisord, while it runs or after it was killed.
+    pub fn supervisor_pid(&self) -> PathBuf {
+        self.supervisor().join("supervisord.pid")
+    }
+
+    /// What the private supervisord says of itself.
+    pub fn supervisor_log(&self) -> PathBuf {
+        self.supervisor().join("supervisord.log")
     }
 
     /// Where things go that are being removed: a rename is quick, the removal may take its time.

@@ -20,6 +20,8 @@ pub struct Program {
     pub stop_wait: Duration,
     /// Where its output goes.
     pub log: PathBuf,
+    /// Whether it is started again when it ends by itself; `false` for what is to run once.
+    pub restart: bool,
 }
 
 /// What the process manager says of a program.

@@ -10,10 +10,14 @@ mod git;
 mod http;
 mod interruption;
 mod journal_file;
+mod lines;
 mod lock;
+mod log;
 mod process;
 mod processes;
 mod supervisor;
+#[cfg(test)]
+mod testing;
 mod unix_socket;
 
 use std::io;
@@ -26,6 +30,7 @@ pub use exec::become_program;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};
+pub use log::append_line;
 
 /// This machine, for one app's root.
 #[derive(Debug)]

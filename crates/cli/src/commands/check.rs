@@ -23,7 +23,7 @@ struct Findings {
 #[derive(Serialize)]
 struct Finding {
     problem: String,
-    help: String,
+    help: Option<String>,
 }
 
 /// Shows what it found. Exit code 3 if that is anything.
@@ -70,12 +70,16 @@ fn problem_of(error: &Error) -> Problem {
         what.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    Problem { what, help: error.help().unwrap_or_else(|| "see above".to_owned()) }
+    Problem { what, help: error.help() }
 }
 
 fn text(findings: &Findings) -> String {
     if findings.ok {
         return "all is well: nothing stands in the way of a deploy".to_owned();
     }
-    findings.problems.iter().map(|found| format!("- {}\n  help: {}\n", found.problem, found.help)).collect()
+    let line = |found: &Finding| match &found.help {
+        Some(help) => format!("- {}\n  help: {help}\n", found.problem),
+        None => format!("- {}\n", found.problem),
+    };
+    findings.problems.iter().map(line).collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use release_core::exit_code;
 use release_core::host::{Clock, Services};
 use release_core::release::{Generation, ReleaseId};
-use release_steps::drain;
+use release_steps::retire::{RETIRE, stop_generation};
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -23,10 +23,10 @@ pub(crate) fn run(site: Site, screen: &Screen, release: ReleaseId, number: u32, 
     site.host.pause(Duration::from_secs(after))?;
     let _lock = road::lock(&site, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
     if site.current()?.as_ref() != Some(&generation.release) {
-        drain::stop_generation(&site.host, &site.layout, &generation)?;
+        stop_generation(&site.host, &site.layout, &generation)?;
         screen.say(&format!("stopped {}, which was kept warm", generation.release));
     }
     // The last act, because it ends this very process.
-    site.host.stop(&[generation.program(drain::RETIRE)])?;
+    site.host.stop(&[generation.program(RETIRE)])?;
     Ok(exit_code::DONE)
 }

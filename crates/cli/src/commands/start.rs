@@ -2,7 +2,7 @@
 
 use release_core::event::Observer;
 use release_core::exit_code;
-use release_core::host::{Clock, Services};
+use release_core::host::{Clock, Files, Services};
 use release_core::release::Generation;
 use release_core::run::{Action, Run};
 use release_core::step::{Context, Step};
@@ -22,7 +22,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
     recover(&mut site, screen)?;
     let run = active(&site)?;
     // What a stopped manager still knows of other generations must not come back with it.
-    let old: Vec<String> = site.host.known_programs()?.into_iter().filter(|name| is_old(name, &run.generation)).collect();
+    let old: Vec<String> = known_programs(&site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
     for step in [&Boot as &dyn Step, &HealthCheck] {
         let started = site.host.elapsed();
@@ -32,6 +32,12 @@ pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
     }
     screen.say(&format!("{} is live", run.release()));
     Ok(exit_code::DONE)
+}
+
+/// By their files: a manager that does not run cannot be asked.
+fn known_programs(site: &Site) -> Result<impl Iterator<Item = String>, Error> {
+    let files = site.host.list(&site.layout.supervisor_programs())?;
+    Ok(files.into_iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())))
 }
 
 fn is_old(program: &str, active: &Generation) -> bool {

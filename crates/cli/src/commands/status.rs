@@ -6,7 +6,7 @@ use release_core::host::Services;
 use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
 use release_core::state::{Activation, State};
-use release_host::{Holder, Lock};
+use release_host::{Holder, Lock, LockError};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -55,11 +55,15 @@ pub(crate) fn run(site: &Site, screen: &Screen) -> Result<u8, Error> {
 
 fn status(site: &Site) -> Result<Status, Error> {
     // The lock first: a run that ends between the two reads must not look interrupted.
-    let locked = Lock::holder(&site.layout)?;
+    let (held, locked) = match Lock::probe(&site.layout) {
+        Ok(()) => (false, None),
+        Err(LockError::Held { holder }) => (true, holder),
+        Err(error) => return Err(error.into()),
+    };
     let state = site.state()?;
     let current = site.current()?;
     let previous = current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
-    let interrupted = state.interrupted.as_ref().filter(|_| locked.is_none()).map(|run| InterruptedAt {
+    let interrupted = state.interrupted.as_ref().filter(|_| !held).map(|run| InterruptedAt {
         id: run.generation.release.clone(),
         step: run.step().unwrap_or("begin").to_owned(),
     });

@@ -1,0 +1,132 @@
+//! Other programs: run, found, and found out.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use release_core::command::{Command, Exit};
+use release_core::host::{HostResult, Processes};
+use release_core::run::RunId;
+use rustix::fs::{Access, access};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::UnixHost;
+use crate::files::failed;
+
+/// How long a process that was left behind may take to end before it is killed.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the kernel may take to end what was killed.
+const KILLED: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(20);
+
+impl Processes for UnixHost {
+    fn run(&self, command: &Command, line: &mut dyn FnMut(&str)) -> HostResult<Exit> {
+        self.runtime.block_on(self.run_to_end(command, line))
+    }
+
+    fn find_program(&self, program: &str) -> Option<PathBuf> {
+        find_in(program, &std::env::var_os("PATH")?)
+    }
+
+    fn end_left_behind(&self, run: &RunId) -> HostResult<usize> {
+        let left = left_behind(run)?;
+        signal(&left, Signal::TERM);
+        if !all_gone(run, PATIENCE)? {
+            signal(&left_behind(run)?, Signal::KILL);
+            all_gone(run, KILLED)?;
+        }
+        Ok(left.len())
+    }
+
+    fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
+        // The kernel tells real paths; one that is gone already has only its name.
+        let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+        Ok(others()?.into_iter().filter(|pid| leads_below(*pid, &directory)).collect())
+    }
+}
+
+fn find_in(program: &str, path: &OsStr) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| is_executable(path));
+    }
+    std::env::split_paths(path).map(|directory| directory.join(program)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && access(path, Access::EXEC_OK).is_ok()
+}
+
+/// Every process but ourselves, by id.
+fn others() -> HostResult<Vec<u32>> {
+    let entries = fs::read_dir("/proc").map_err(failed("list", Path::new("/proc")))?;
+    let mut pids: Vec<u32> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.retain(|pid| *pid != std::process::id());
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// The processes whose environment names `run`; a dead one has none.
+fn left_behind(run: &RunId) -> HostResult<Vec<u32>> {
+    let names_run = |pid: &u32| fs::read(of(*pid, "environ")).is_ok_and(|block| names_run(&block, run));
+    Ok(others()?.into_iter().filter(names_run).collect())
+}
+
+fn all_gone(run: &RunId, patience: Duration) -> HostResult<bool> {
+    let end = Instant::now() + patience;
+    while !left_behind(run)?.is_empty() {
+        if Instant::now() >= end {
+            return Ok(false);
+        }
+        thread::sleep(POLL);
+    }
+    Ok(true)
+}
+
+fn signal(pids: &[u32], signal: Signal) {
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(pid.cast_signed())) {
+        // It may have ended just now.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn of(pid: u32, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/{name}"))
+}
+
+/// Whether an environment block, as the kernel shows it, names `run`.
+fn names_run(block: &[u8], run: &RunId) -> bool {
+    let wanted = format!("{}={run}", RunId::VARIABLE);
+    block.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+}
+
+/// Of what may not be read, nothing is known.
+fn leads_below(pid: u32, directory: &Path) -> bool {
+    let by_link = |name| fs::read_link(of(pid, name)).is_ok_and(|path| is_below(&path, directory));
+    by_link("exe")
+        || by_link("cwd")
+        || fs::read(of(pid, "maps")).is_ok_and(|maps| maps_below(&maps, directory))
+}
+
+fn maps_below(maps: &[u8], directory: &Path) -> bool {
+    maps.split(|byte| *byte == b'\n').filter_map(mapped_file).any(|path| is_below(path, directory))
+}
+
+/// The file of one line of `/proc/<pid>/maps`: what follows five fields, and may hold spaces.
+fn mapped_file(line: &[u8]) -> Option<&Path> {
+    let start = line.iter().position(|byte| *byte == b'/')?;
+    Some(Path::new(OsStr::from_bytes(&line[start..])))
+}
+
+/// Whether `path`, which the kernel may call deleted, is `directory` or below it.
+fn is_below(path: &Path, directory: &Path) -> bool {
+    let bytes = path.as_os_str().as_bytes();
+    let bytes = bytes.strip_suffix(b" (deleted)").unwrap_or(bytes);
+    Path::new(OsStr::from_bytes(bytes)).starts_with(directory)
+}
+
+#[cfg(test)]
+mod tests;

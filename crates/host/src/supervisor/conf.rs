@@ -1,0 +1,270 @@
+//! What supervisord reads: its own configuration, and a file for each program.
+
+use std::path::Path;
+use std::time::Duration;
+
+use release_core::layout::Layout;
+use release_core::service::Program;
+
+/// A text that supervisord's configuration has no way to hold.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} `{text}` cannot be written in supervisord's configuration")]
+pub(super) struct Unwritable {
+    what: &'static str,
+    text: String,
+}
+
+type Written = Result<String, Unwritable>;
+
+/// supervisord's own configuration.
+pub(super) fn manager(layout: &Layout, as_root: bool) -> Written {
+    let home = path("the directory", &layout.supervisor())?;
+    if home.contains(['*', '?', '[']) {
+        // It would look for the programs' files by a pattern that means something else.
+        return Err(Unwritable { what: "the directory", text: home });
+    }
+    // Without a user supervisord complains when root starts it.
+    let user = if as_root { "user=root\n" } else { "" };
+    Ok(format!(
+        "\
+[supervisord]
+{user}logfile={log}
+logfile_maxbytes=10MB
+logfile_backups=3
+pidfile={pid}
+childlogdir={home}
+directory={home}
+nocleanup=true
+
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{socket}
+
+[include]
+files=conf.d/*.conf
+",
+        log = path("the log", &layout.supervisor_log())?,
+        pid = path("the file", &layout.supervisor_pid())?,
+        socket = path("the socket", &layout.supervisor_socket())?,
+    ))
+}
+
+/// The file of one program, which is a group of its own.
+pub(super) fn program(program: &Program) -> Written {
+    let runs_once = !program.restart;
+    Ok(format!(
+        "\
+[program:{name}]
+command={command}
+directory={directory}
+autostart=true
+autorestart={restart}
+startsecs={trusted_after}
+startretries=3
+stopsignal={signal}
+stopwaitsecs={wait}
+stopasgroup=false
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+",
+        name = name(&program.name)?,
+        command = command(&program.command)?,
+        directory = path("the directory", &program.directory)?,
+        restart = program.restart,
+        trusted_after = if runs_once { 0 } else { 1 },
+        signal = program.stop_signal,
+        wait = program.stop_wait.as_millis().div_ceil(1000),
+        // Of all values supervisord expands this one twice.
+        log = path("the log", &program.log)?.replace('%', "%%"),
+    ))
+}
+
+/// How long supervisord waits for the program of this file to stop.
+pub(super) fn patience(conf: &str) -> Option<Duration> {
+    let seconds = conf.lines().find_map(|line| line.strip_prefix("stopwaitsecs="))?;
+    seconds.parse().ok().map(Duration::from_secs)
+}
+
+fn name(name: &str) -> Result<&str, Unwritable> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let valid = !name.is_empty() && name.chars().all(plain);
+    valid.then_some(name).ok_or_else(|| Unwritable { what: "the program's name", text: name.to_owned() })
+}
+
+fn path(what: &'static str, path: &Path) -> Written {
+    let unwritable = || Unwritable { what, text: path.display().to_string() };
+    let text = path.to_str().ok_or_else(unwritable)?;
+    value(what, text)
+}
+
+fn command(words: &[String]) -> Written {
+    let words: Vec<String> = words.iter().map(|word| quote(word)).collect();
+    value("the command", &words.join(" "))
+}
+
+/// A value that is read back as `text`.
+fn value(what: &'static str, text: &str) -> Written {
+    let stripped = text.trim() != text;
+    let comment = text.chars().zip(text.chars().skip(1)).any(|(one, next)| begins_comment(one, next));
+    if stripped || comment || text.is_empty() || text.contains(char::is_control) {
+        return Err(Unwritable { what, text: text.to_owned() });
+    }
+    Ok(text.replace('%', "%%"))
+}
+
+fn begins_comment(before: char, c: char) -> bool {
+    before.is_whitespace() && matches!(c, ';' | '#')
+}
+
+/// `word` as Python's shlex reads it, and as no comment begins in it.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let mut quoted = String::from("'");
+    let mut before = '\'';
+    for c in word.chars() {
+        match c {
+            '\'' => quoted.push_str("'\\''"),
+            c if begins_comment(before, c) => quoted.extend(["''", c.encode_utf8(&mut [0; 4])]),
+            c => quoted.push(c),
+        }
+        before = c;
+    }
+    quoted.push('\'');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web() -> Program {
+        Program {
+            name: "web-20261120T101500Z-3f2c1a9-g1".to_owned(),
+            command: ["release", "exec", "--", "gunicorn", "a b"].map(str::to_owned).into(),
+            directory: "/srv/shop/releases/20261120T101500Z-3f2c1a9".into(),
+            stop_signal: "TERM".to_owned(),
+            stop_wait: Duration::from_millis(40_500),
+            log: "/srv/shop/.release/log/service/web.log".into(),
+            restart: true,
+        }
+    }
+
+    #[test]
+    fn supervisord_is_told_where_everything_is() {
+        let layout = Layout::new("/srv/shop");
+        let conf = manager(&layout, true).unwrap();
+        assert_eq!(
+            conf,
+            "\
+[supervisord]
+user=root
+logfile=/srv/shop/.release/supervisor/supervisord.log
+logfile_maxbytes=10MB
+logfile_backups=3
+pidfile=/srv/shop/.release/supervisor/supervisord.pid
+childlogdir=/srv/shop/.release/supervisor
+directory=/srv/shop/.release/supervisor
+nocleanup=true
+
+[unix_http_server]
+file=/srv/shop/.release/supervisor/rpc.sock
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix:///srv/shop/.release/supervisor/rpc.sock
+
+[include]
+files=conf.d/*.conf
+"
+        );
+        assert!(!manager(&layout, false).unwrap().contains("user="));
+    }
+
+    #[test]
+    fn a_program_has_a_file_of_its_own() {
+        assert_eq!(
+            program(&web()).unwrap(),
+            "\
+[program:web-20261120T101500Z-3f2c1a9-g1]
+command=release exec -- gunicorn 'a b'
+directory=/srv/shop/releases/20261120T101500Z-3f2c1a9
+autostart=true
+autorestart=true
+startsecs=1
+startretries=3
+stopsignal=TERM
+stopwaitsecs=41
+stopasgroup=false
+killasgroup=true
+redirect_stderr=true
+stdout_logfile=/srv/shop/.release/log/service/web.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
+"
+        );
+    }
+
+    #[test]
+    fn what_is_to_run_once_is_not_started_again() {
+        let conf = program(&Program { restart: false, ..web() }).unwrap();
+        assert!(conf.contains("\nautorestart=false\nstartsecs=0\n"), "{conf}");
+    }
+
+    #[test]
+    fn the_patience_of_a_program_is_read_back() {
+        assert_eq!(patience(&program(&web()).unwrap()), Some(Duration::from_secs(41)));
+        assert_eq!(patience("[program:web]\n"), None);
+    }
+
+    #[test]
+    fn percent_signs_are_doubled_once_for_each_time_that_they_are_expanded() {
+        let odd = Program {
+            command: vec!["printf".to_owned(), "100%".to_owned()],
+            directory: "/srv/50%".into(),
+            log: "/srv/50%/web.log".into(),
+            ..web()
+        };
+        let conf = program(&odd).unwrap();
+        assert!(conf.contains("command=printf 100%%\ndirectory=/srv/50%%\n"), "{conf}");
+        assert!(conf.contains("stdout_logfile=/srv/50%%%%/web.log\n"), "{conf}");
+    }
+
+    #[test]
+    fn words_are_quoted_and_no_comment_begins_in_them() {
+        let quoted = |word| quote(word);
+        assert_eq!(quoted("--bind=unix:/run/web.sock"), "--bind=unix:/run/web.sock");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("a ;b #c"), "'a '';b ''#c'");
+        assert_eq!(quoted("#"), "'#'");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_refused() {
+        let refused = |changed: Program| program(&changed).unwrap_err().to_string();
+        let directory = |text: &str| refused(Program { directory: text.into(), ..web() });
+        assert_eq!(
+            directory("/srv/a ;b"),
+            "the directory `/srv/a ;b` cannot be written in supervisord's configuration"
+        );
+        directory("/srv/a ");
+        refused(Program { command: vec!["a\nb".to_owned()], ..web() });
+        refused(Program { name: "web:1".to_owned(), ..web() });
+        assert!(manager(&Layout::new("/srv/[a]"), false).is_err());
+    }
+}

@@ -1,0 +1,168 @@
+//! What a supervisord that was killed left behind: its programs go on without it.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use release_core::host::{HostError, HostResult};
+use release_core::layout::Layout;
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long a process may take to end before it is killed; its users wait for its successor.
+const PATIENCE: Duration = Duration::from_secs(10);
+const GIVE_UP: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A process that is neither this one nor a zombie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Process {
+    pid: u32,
+    group: u32,
+    session: u32,
+}
+
+/// The supervisords that were started with the configuration `conf`.
+pub(super) fn supervisors(conf: &Path) -> HostResult<Vec<Process>> {
+    let conf = conf.as_os_str().as_bytes();
+    Ok(all()?.into_iter().filter(|process| is_supervisor(&strings(*process, "cmdline"), conf)).collect())
+}
+
+fn is_supervisor(args: &[Vec<u8>], conf: &[u8]) -> bool {
+    args.iter().any(|arg| arg.rsplit(|byte| *byte == b'/').next() == Some(b"supervisord"))
+        && args.windows(2).any(|pair| pair[0] == b"-c" && pair[1] == conf)
+}
+
+/// The programs of a supervisord that is gone, with all that they started: by the environment
+/// that it gave them, or, as many a program changes that, by its session and their directory.
+pub(super) fn programs(layout: &Layout) -> HostResult<Vec<Process>> {
+    let mut variable = b"SUPERVISOR_SERVER_URL=unix://".to_vec();
+    variable.extend_from_slice(layout.supervisor_socket().as_os_str().as_bytes());
+    let root = fs::canonicalize(layout.root()).unwrap_or_else(|_| layout.root().to_owned());
+    let processes = all()?;
+    // While a process has this id it is not the one of the session that we look for.
+    let session = last_pid(&layout.supervisor_pid())
+        .filter(|session| processes.iter().all(|process| process.pid != *session));
+    let is_left_behind = |process: &Process| {
+        strings(*process, "environ").contains(&variable)
+            || (Some(process.session) == session && works_below(*process, &root))
+    };
+    Ok(processes.into_iter().filter(is_left_behind).collect())
+}
+
+/// Asks what `find` finds to end, and kills what does not.
+pub(super) async fn end(what: &str, find: impl Fn() -> HostResult<Vec<Process>>) -> HostResult<()> {
+    let started = Instant::now();
+    let found = find()?;
+    for process in found.iter().filter(|process| answers_for_itself(process, &found)) {
+        signal(process, Signal::TERM);
+    }
+    loop {
+        let left = find()?;
+        match started.elapsed() {
+            _ if left.is_empty() => return Ok(()),
+            elapsed if elapsed > GIVE_UP => {
+                return Err(HostError::TimedOut { what: format!("ending {what}"), limit: GIVE_UP });
+            }
+            elapsed if elapsed > PATIENCE => left.iter().for_each(|process| signal(process, Signal::KILL)),
+            _ => {}
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A server ends its workers itself, and better than we could.
+fn answers_for_itself(process: &Process, found: &[Process]) -> bool {
+    process.pid == process.group || found.iter().all(|leader| leader.pid != process.group)
+}
+
+fn signal(process: &Process, signal: Signal) {
+    if let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) {
+        // Whether it worked shows when the process is looked for again.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+fn all() -> HostResult<Vec<Process>> {
+    let unreadable = |source| HostError::Io { action: "read", path: "/proc".into(), source };
+    let entries = fs::read_dir("/proc").and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
+    let ids = entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(ids
+        .filter(|pid| *pid != std::process::id())
+        .filter_map(|pid| parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?))
+        .collect())
+}
+
+/// `pid (name) state ppid group session …`; the name may hold blanks and parentheses.
+fn parse_stat(pid: u32, stat: &str) -> Option<Process> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut columns = rest.split_ascii_whitespace();
+    let state = columns.next()?;
+    let mut columns = columns.skip(1);
+    let (group, session) = (columns.next()?.parse().ok()?, columns.next()?.parse().ok()?);
+    (!matches!(state, "Z" | "X")).then_some(Process { pid, group, session })
+}
+
+/// The strings of `environ` or `cmdline`; none of a process that is gone or not ours to read.
+fn strings(process: Process, file: &str) -> Vec<Vec<u8>> {
+    let bytes = fs::read(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
+    bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
+}
+
+fn works_below(process: Process, root: &Path) -> bool {
+    fs::read_link(format!("/proc/{}/cwd", process.pid)).is_ok_and(|directory| directory.starts_with(root))
+}
+
+/// The id in a pid file, unless that was written before the machine started.
+fn last_pid(file: &Path) -> Option<u32> {
+    let written = fs::metadata(file).and_then(|metadata| metadata.modified()).ok()?;
+    let pid = fs::read_to_string(file).ok()?.trim().parse().ok()?;
+    (written >= boot_time(&fs::read_to_string("/proc/stat").ok()?)?).then_some(pid)
+}
+
+fn boot_time(stat: &str) -> Option<SystemTime> {
+    let seconds = stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+    Some(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_read_whatever_its_name() {
+        let stat = "41 (a) Z (b c) S 1 40 39 0 -1 4194560 1 2";
+        assert_eq!(parse_stat(41, stat), Some(Process { pid: 41, group: 40, session: 39 }));
+        assert_eq!(parse_stat(41, "41 (sh) Z 1 40 39 0"), None);
+    }
+
+    #[test]
+    fn a_supervisord_is_known_by_its_configuration() {
+        let is_ours = |args: &[&str]| {
+            let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+            is_supervisor(&args, b"/srv/shop/supervisord.conf")
+        };
+        assert!(is_ours(&["/venv/bin/python", "/venv/bin/supervisord", "-c", "/srv/shop/supervisord.conf", ""]));
+        assert!(!is_ours(&["/venv/bin/python", "/venv/bin/supervisord", "-c", "/srv/blog/supervisord.conf"]));
+        assert!(!is_ours(&["/venv/bin/python", "/venv/bin/supervisorctl", "-c", "/srv/shop/supervisord.conf"]));
+    }
+
+    #[test]
+    fn only_the_first_of_a_group_is_asked_unless_it_is_gone() {
+        let process = |pid, group| Process { pid, group, session: 1 };
+        let found = [process(10, 10), process(11, 10), process(21, 20)];
+        assert_eq!(found.map(|process| answers_for_itself(&process, &found)), [true, false, true]);
+    }
+
+    #[test]
+    fn a_pid_from_before_the_machine_started_is_nobodys() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join("pid");
+        fs::write(&file, "4711\n").unwrap();
+        assert_eq!(last_pid(&file), Some(4711));
+        fs::File::open(&file).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(1)).unwrap();
+        assert_eq!(last_pid(&file), None);
+        assert_eq!(boot_time("cpu 1 2\nbtime 7\n"), Some(UNIX_EPOCH + Duration::from_secs(7)));
+    }
+}

@@ -1,0 +1,126 @@
+//! The private supervisord: a process manager that users trust, and that is ours alone.
+//!
+//! Its home holds all that it needs; `supervisorctl -c <home>/supervisord.conf` works as usual.
+
+mod conf;
+mod daemon;
+mod install;
+mod left_behind;
+mod programs;
+mod rpc;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use release_core::host::{HostError, HostResult, Services};
+use release_core::service::{Program, ProgramState};
+
+use crate::UnixHost;
+use programs::Then;
+use rpc::{Rpc, RpcError, fault};
+use state::State;
+
+impl Services for UnixHost {
+    fn ensure_manager(&self) -> HostResult<()> {
+        if self.manager_runs()? {
+            return Ok(());
+        }
+        let supervisord = self.supervisord()?;
+        self.prepare_home()?;
+        self.end_left_behind_programs()?;
+        self.launch(&supervisord)
+    }
+
+    fn start(&self, programs: &[Program]) -> HostResult<()> {
+        self.ensure_manager()?;
+        self.write_programs(programs)?;
+        let rpc = self.rpc();
+        self.unless_interrupted(async {
+            let known = rpc.processes().await.map_err(|error| refused("does not say what it runs", error))?;
+            let runs = |program: &&Program| {
+                let alive = [State::Starting, State::Running];
+                known.iter().any(|known| known.name == program.name && alive.contains(&known.state))
+            };
+            let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
+            // What supervisord knows of them may be out of date.
+            let chosen = |name: &str| idle.iter().any(|program| program.name == name);
+            let patience = idle.iter().map(|program| program.stop_wait).max().unwrap_or_default();
+            programs::end(&rpc, chosen, Then::Forget, patience).await?;
+            programs::begin(&rpc, &idle).await
+        })
+    }
+
+    fn stop(&self, programs: &[String]) -> HostResult<()> {
+        let patience: HostResult<Vec<Duration>> = programs.iter().map(|program| self.withdraw(program)).collect();
+        let longest = patience?.into_iter().max().unwrap_or_default();
+        if !self.manager_runs()? && self.has_left_something_behind()? {
+            // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
+            self.ensure_manager()?;
+        }
+        let chosen = |name: &str| programs.iter().any(|program| program == name);
+        self.unless_interrupted(programs::end(&self.rpc(), chosen, Then::Forget, longest))?;
+        programs.iter().try_for_each(|program| self.forget_withdrawn(program))
+    }
+
+    fn states(&self) -> HostResult<Vec<ProgramState>> {
+        self.unless_interrupted(async {
+            match self.rpc().processes().await {
+                Ok(processes) => Ok(processes.into_iter().map(ProgramState::from).collect()),
+                Err(RpcError::Absent(_)) => Ok(Vec::new()),
+                Err(error) => Err(refused("does not say what it runs", error)),
+            }
+        })
+    }
+
+    fn stop_manager(&self) -> HostResult<()> {
+        let (rpc, patience) = (self.rpc(), self.longest_patience()?);
+        self.unless_interrupted(async {
+            // By itself it would end one program after the other.
+            programs::end(&rpc, |_| true, Then::Keep, patience).await?;
+            match rpc.shut_down().await {
+                Err(RpcError::Absent(_)) => Ok(()),
+                Err(error) if !error.is(fault::SHUTDOWN_STATE) => Err(refused("cannot end itself", error)),
+                _ => self.is_gone(patience + SHUTDOWN).await,
+            }
+        })?;
+        self.end_left_behind_programs()
+    }
+}
+
+/// How long supervisord takes to end when nothing runs any more.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+impl UnixHost {
+    fn rpc(&self) -> Rpc {
+        Rpc { socket: self.layout.supervisor_socket() }
+    }
+
+    /// Whether it answers; one that is ending is waited for.
+    fn manager_runs(&self) -> HostResult<bool> {
+        let patience = self.longest_patience()?;
+        self.unless_interrupted(async {
+            match self.rpc().ping().await {
+                Ok(()) => Ok(true),
+                Err(RpcError::Absent(_)) => Ok(false),
+                Err(error) if error.is(fault::SHUTDOWN_STATE) => {
+                    self.is_gone(patience + SHUTDOWN).await.map(|()| false)
+                }
+                Err(error) => Err(refused("is in trouble", error)),
+            }
+        })
+    }
+}
+
+fn refused(what: impl Into<String>, error: RpcError) -> HostError {
+    HostError::Services { what: what.into(), help: None, source: Some(error.into()) }
+}
+
+fn unwritable(error: conf::Unwritable) -> HostError {
+    HostError::Services {
+        what: "cannot be told what to run".to_owned(),
+        help: Some("use other names, without `;`, `#` or line breaks".to_owned()),
+        source: Some(error.into()),
+    }
+}

@@ -1,0 +1,142 @@
+//! Lets the old generation finish what it began, then ends it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use release_core::host::{HostResult, SocketUse};
+use release_core::release::Generation;
+use release_core::run::Run;
+use release_core::service::{Program, ProgramState};
+use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
+
+use crate::retire::{self, RETIRE, stop_generation};
+
+/// Ends every generation but the new one.
+#[derive(Clone, Copy, Debug)]
+pub struct Drain;
+
+const NOTHING: &str = "no older generation runs";
+
+/// A proxy may have looked `current` up just before it moved, and connect only now.
+const FLOOR: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Websockets and kept-alive connections never fall quiet.
+const CAP: Duration = Duration::from_secs(10);
+
+impl Step for Drain {
+    fn id(&self) -> &'static str {
+        "drain"
+    }
+
+    fn describe(&self, run: &Run) -> String {
+        match &run.previous {
+            Some(previous) => format!("drain {}", previous.release),
+            None => "end older generations".to_owned(),
+        }
+    }
+
+    fn undo_policy(&self) -> UndoPolicy {
+        UndoPolicy::Cannot("the old generation has ended; `release rollback` starts it again")
+    }
+
+    fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
+        if old_generations(cx, &cx.host.states()?).is_empty() {
+            return Ok(Look::Nothing(NOTHING.to_owned()));
+        }
+        Ok(Look::Needed(self.describe(cx.run)))
+    }
+
+    fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
+        let (mut warm, mut old) = (None, Vec::new());
+        for generation in old_generations(cx, &retire::states(cx)?) {
+            if stays_warm(cx.run, &generation) { warm = Some(generation) } else { old.push(generation) }
+        }
+        let mut notes = Vec::new();
+        if !old.is_empty() {
+            notes.push(end(cx, &old)?);
+        }
+        if let Some(previous) = &warm {
+            cx.host.start(&[retirement(cx.run, previous)])?;
+            notes.push(format!("old generation kept running for {}", cx.run.config.warm));
+        }
+        if notes.is_empty() {
+            Ok(Outcome::Skipped(NOTHING.to_owned()))
+        } else {
+            Ok(Outcome::DoneWith(notes.join("; ")))
+        }
+    }
+
+    fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// All generations that the process manager knows, but the one of this run.
+fn old_generations(cx: &Context<'_>, states: &[ProgramState]) -> Vec<Generation> {
+    let known = states.iter().filter_map(|state| Generation::of_program(&state.name));
+    let mut old: Vec<Generation> = known
+        .map(|(_, generation)| generation)
+        .filter(|generation| *generation != cx.run.generation)
+        .collect();
+    old.sort();
+    old.dedup();
+    old
+}
+
+fn stays_warm(run: &Run, generation: &Generation) -> bool {
+    !run.config.warm.0.is_zero() && run.previous.as_ref() == Some(generation)
+}
+
+fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
+    let quiet = wait_until_quiet(cx, old)?;
+    for generation in old {
+        retire::keep(cx.host, generation)?;
+        stop_generation(cx.host, &cx.run.layout, generation)?;
+    }
+    Ok(match quiet {
+        Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
+        None => format!("old generation not quiet after {} s, ended all the same", CAP.as_secs()),
+    })
+}
+
+/// Waits until nobody is connected to the old sockets nor waits to be. A server that is asked
+/// to end earlier drops those whom it has not accepted yet.
+fn wait_until_quiet(cx: &Context<'_>, old: &[Generation]) -> Result<Option<Duration>, StepError> {
+    let sockets = sockets(cx, old)?;
+    let start = cx.host.elapsed();
+    cx.host.pause(FLOOR)?;
+    let mut quiet_polls = 0;
+    cx.wait(CAP, POLL, || {
+        let uses = sockets.iter().map(|socket| cx.host.socket_use(socket)).collect::<HostResult<Vec<_>>>()?;
+        quiet_polls = if uses.iter().all(SocketUse::quiet) { quiet_polls + 1 } else { 0 };
+        Ok((quiet_polls == 2).then(|| cx.host.elapsed() - start))
+    })
+}
+
+fn sockets(cx: &Context<'_>, old: &[Generation]) -> HostResult<Vec<PathBuf>> {
+    let states = cx.host.states()?;
+    let known = states.iter().filter_map(|state| Generation::of_program(&state.name));
+    let of_old = known.filter(|(service, generation)| service != RETIRE && old.contains(generation));
+    Ok(of_old.map(|(service, generation)| cx.run.layout.socket(&generation, &service)).collect())
+}
+
+/// The program that ends a warm generation when its time is over, whoever is logged in then.
+fn retirement(run: &Run, previous: &Generation) -> Program {
+    let layout = &run.layout;
+    let name = previous.program(RETIRE);
+    // A part of a second counts whole: never shorter than promised.
+    let after = run.config.warm.0.as_millis().div_ceil(1000).to_string();
+    let (root, number) = (layout.root().display().to_string(), previous.number.to_string());
+    let release = previous.release.as_str();
+    let words = [RETIRE, "--root", &root, "--release", release, "--generation", &number, "--after", &after];
+    Program {
+        command: run.door.first().cloned().into_iter().chain(words.map(str::to_owned)).collect(),
+        directory: layout.root().to_path_buf(),
+        stop_signal: "TERM".to_owned(),
+        stop_wait: Duration::from_secs(5),
+        log: layout.service_log(&name),
+        restart: false,
+        name,
+    }
+}

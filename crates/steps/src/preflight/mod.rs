@@ -1,0 +1,161 @@
+//! What would stop a deploy, found before the first change, and all of it at once.
+
+mod commands;
+mod nginx;
+mod proxy;
+
+use std::path::{Path, PathBuf};
+
+use release_core::config::Config;
+use release_core::env_file;
+use release_core::host::{Host, HostError, HostResult};
+use release_core::layout::Layout;
+use release_core::release::ReleaseId;
+use release_core::step::StepError;
+
+use crate::activate::not_a_link;
+
+pub use proxy::proxy_problems;
+
+/// One thing that would stop a deploy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// A lowercase sentence.
+    pub what: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { what: what.into(), help: Some(help.into()) }
+    }
+}
+
+impl From<HostError> for Problem {
+    fn from(error: HostError) -> Self {
+        let help = error.help();
+        Self { what: StepError::from(error).in_one_line(), help }
+    }
+}
+
+/// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
+pub fn problems(host: &dyn Host, layout: &Layout, config: &Config, has_frontend: bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for check in [places, space, linked_files, env_file] {
+        check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
+    }
+    for (program, help) in commands::needed_programs(config, has_frontend) {
+        if host.find_program(&program).is_none() {
+            problems.push(Problem::new(format!("`{program}` is not installed"), help));
+        }
+    }
+    problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
+    problems
+}
+
+fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Problem>) -> HostResult<()> {
+    if let Some((what, help)) = not_a_link(host, layout)? {
+        problems.push(Problem::new(what, help));
+    }
+    let inner = [layout.releases(), layout.shared(), layout.cache(), layout.state()];
+    let mut places = vec![layout.root().to_path_buf()];
+    for place in inner {
+        // What is absent yet is made, and then it is the root that must be writable.
+        if host.kind(&place)?.is_some() {
+            places.push(place);
+        }
+    }
+    for place in places {
+        if !host.is_writable(&place)? {
+            let path = place.display();
+            problems.push(Problem::new(
+                format!("this user may not write in {path}"),
+                format!("give it to the user who deploys: `sudo chown -R \"$USER\" {path}`"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// A deploy needs this much at least, however small the app.
+const LEAST_BYTES: u64 = 200_000_000;
+const LEAST_INODES: u64 = 10_000;
+
+fn space(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Problem>) -> HostResult<()> {
+    let newest = newest_release(host, layout)?;
+    let size = newest.map_or(Ok(0), |release| host.size(&release))?;
+    let needed = LEAST_BYTES.max(2 * size);
+    let free = host.space(layout.root())?;
+    let path = layout.root().display();
+    if free.bytes < needed {
+        problems.push(Problem::new(
+            format!(
+                "{} MB are free at {path}, and a release needs {} MB",
+                free.bytes / 1_000_000,
+                needed / 1_000_000
+            ),
+            format!("free some space, or keep fewer releases (`keep:`): `df -h {path}`"),
+        ));
+    }
+    if free.inodes < LEAST_INODES {
+        problems.push(Problem::new(
+            format!("{} inodes are free at {path}, and a release needs {LEAST_INODES}", free.inodes),
+            format!("remove small files that nobody needs: `df -i {path}`"),
+        ));
+    }
+    Ok(())
+}
+
+fn newest_release(host: &dyn Host, layout: &Layout) -> HostResult<Option<PathBuf>> {
+    let is_release =
+        |path: &Path| path.file_name().and_then(|name| name.to_str()?.parse::<ReleaseId>().ok()).is_some();
+    // Names sort by time.
+    Ok(host.list(&layout.releases())?.into_iter().rfind(|path| is_release(path)))
+}
+
+fn linked_files(
+    host: &dyn Host,
+    layout: &Layout,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> HostResult<()> {
+    for file in &config.linked_files {
+        let path = layout.shared().join(file);
+        if host.resolve(&path)?.is_none() {
+            problems.push(Problem::new(
+                format!("the linked file {} does not exist", path.display()),
+                format!("put it there, or take `{file}` out of linked_files"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn env_file(
+    host: &dyn Host,
+    layout: &Layout,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> HostResult<()> {
+    let path = layout.shared().join(&config.env_file);
+    let name = path.display();
+    let Some(contents) = host.read(&path)? else {
+        // The usual name is only a guess; another one was written down by somebody.
+        if config.env_file != Config::default().env_file && !config.linked_files.contains(&config.env_file) {
+            problems.push(Problem::new(
+                format!("the env file {name} does not exist"),
+                "write it, or take `env_file:` away",
+            ));
+        }
+        return Ok(());
+    };
+    match String::from_utf8(contents).map(|text| env_file::parse(&text)) {
+        Ok(Ok(_)) => {}
+        Ok(Err(lines)) => problems.extend(lines.into_iter().map(|line| {
+            Problem::new(format!("{name}:{line} is no `NAME=value`"), "begin a comment with `#`")
+        })),
+        Err(_) => problems.push(Problem::new(format!("{name} is not UTF-8 text"), "save it as UTF-8")),
+    }
+    Ok(())
+}

@@ -1,0 +1,151 @@
+//! Whether the proxy reaches the app through `current`, so that one rename switches everything.
+
+use std::path::{Path, PathBuf};
+
+use release_core::command::Command;
+use release_core::config::Config;
+use release_core::host::{Host, HostResult};
+use release_core::layout::Layout;
+
+use super::Problem;
+use super::nginx::{Statement, read};
+
+const NGINX: &str = "/etc/nginx";
+
+/// What in the proxy's configuration would mix releases or lose requests.
+pub fn proxy_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut statements = Vec::new();
+    let files = files(host, layout, config, &mut problems).unwrap_or_else(|error| {
+        problems.push(error.into());
+        Vec::new()
+    });
+    for file in files {
+        match host.read(&file) {
+            Ok(Some(text)) => statements.extend(read(&file, &String::from_utf8_lossy(&text))),
+            Ok(None) => {}
+            Err(error) => problems.push(error.into()),
+        }
+    }
+    if statements.is_empty() && config.proxy.config.is_empty() {
+        // No nginx, or one that is configured elsewhere: there is nothing to judge.
+        return problems;
+    }
+    past_current(layout, &statements, &mut problems);
+    if statements.iter().any(|statement| statement.names(&layout.current())) {
+        kept_alive(host, layout, &statements, &mut problems);
+    } else {
+        let what = format!("the proxy's configuration does not mention {}", layout.current().display());
+        problems.push(Problem::new(
+            what,
+            format!("let it serve the app from there:\n{}", locations(layout, config)),
+        ));
+    }
+    problems
+}
+
+fn files(
+    host: &dyn Host,
+    layout: &Layout,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> HostResult<Vec<PathBuf>> {
+    if config.proxy.config.is_empty() {
+        let nginx = Path::new(NGINX);
+        let mut files = vec![nginx.join("nginx.conf")];
+        files.extend(
+            host.list(&nginx.join("conf.d"))?
+                .into_iter()
+                .filter(|path| path.extension() == Some("conf".as_ref())),
+        );
+        files.extend(host.list(&nginx.join("sites-enabled"))?);
+        return Ok(files);
+    }
+    let files: Vec<PathBuf> = config.proxy.config.iter().map(|path| layout.root().join(path)).collect();
+    for file in &files {
+        if host.resolve(file)?.is_none() {
+            let what = format!("proxy.config names {}, which does not exist", file.display());
+            problems.push(Problem::new(what, "correct the path"));
+        }
+    }
+    Ok(files)
+}
+
+fn past_current(layout: &Layout, statements: &[Statement], problems: &mut Vec<Problem>) {
+    for statement in statements.iter().filter(|statement| statement.names(&layout.releases())) {
+        problems.push(Problem::new(
+            format!(
+                "{}: `{}` names a single release, and would go on serving it",
+                statement.at(),
+                statement.text
+            ),
+            format!("write {} instead", layout.current().display()),
+        ));
+    }
+}
+
+/// A connection that the proxy keeps to the old generation goes on getting the old code's answers.
+fn kept_alive(host: &dyn Host, layout: &Layout, statements: &[Statement], problems: &mut Vec<Problem>) {
+    let ours = |statement: &&Statement| statement.in_upstream && statement.names(&layout.current());
+    for server in statements.iter().filter(ours) {
+        let keepalive = statements.iter().find(|other| other.beside(server) && is_keepalive(other));
+        problems.extend(keepalive.map(|keepalive| {
+            let what =
+                format!("{}: `{}` keeps connections to the old release open", keepalive.at(), keepalive.text);
+            Problem::new(what, format!("take it away, and {CLOSE}"))
+        }));
+    }
+    if !statements.iter().any(closes) && keeps_alive_by_default(host, layout) {
+        let what = "this nginx keeps connections to the app open by default, and so to the old release";
+        problems.push(Problem::new(what, CLOSE));
+    }
+}
+
+const CLOSE: &str = "say `proxy_set_header Connection close;` where the app is proxied";
+
+fn is_keepalive(statement: &Statement) -> bool {
+    matches!(statement.words().as_slice(), ["keepalive", count, ..] if *count != "0")
+}
+
+fn closes(statement: &Statement) -> bool {
+    match statement.words().as_slice() {
+        ["proxy_set_header", "Connection", value] => value.eq_ignore_ascii_case("close"),
+        ["keepalive", count, ..] => *count == "0",
+        _ => false,
+    }
+}
+
+/// The first nginx with upstream keep-alive by default.
+const KEEPS_ALIVE: [u32; 3] = [1, 29, 7];
+
+fn keeps_alive_by_default(host: &dyn Host, layout: &Layout) -> bool {
+    let mut version = None;
+    let asked = Command::new("nginx", layout.root()).args(["-v"]).limit(std::time::Duration::from_secs(10));
+    // Where nginx cannot be asked it is taken for one of the many that do not.
+    let _ = host.run(&asked, &mut |line| version = version.take().or_else(|| nginx_version(line)));
+    version.is_some_and(|version| version >= KEEPS_ALIVE)
+}
+
+/// The version that `nginx version: nginx/1.22.1 (Ubuntu)` tells.
+fn nginx_version(line: &str) -> Option<[u32; 3]> {
+    let version = line.strip_prefix("nginx version: nginx/")?.split_whitespace().next()?;
+    let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    numbers.try_into().ok()
+}
+
+/// The locations to paste.
+fn locations(layout: &Layout, config: &Config) -> String {
+    let current = layout.current();
+    let web = config.services.first().map_or("web", |service| service.name.as_str());
+    format!(
+        "    location /static/ {{ alias {}/static/; }}\n    \
+         location / {{\n        \
+         proxy_pass http://unix:{};\n        \
+         proxy_set_header Host $host;\n        \
+         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n        \
+         proxy_set_header X-Forwarded-Proto $scheme;\n        \
+         proxy_set_header Connection close;\n    }}",
+        current.display(),
+        layout.current_socket(web).display(),
+    )
+}

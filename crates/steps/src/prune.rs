@@ -1,0 +1,168 @@
+//! Removes old releases, and what only they used.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use release_core::host::HostResult;
+use release_core::release::ReleaseId;
+use release_core::run::Run;
+use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
+
+/// Removes the releases that `keep` does not keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Prune;
+
+const NOTHING: &str = "there is no old release";
+
+impl Step for Prune {
+    fn id(&self) -> &'static str {
+        "prune"
+    }
+
+    fn describe(&self, run: &Run) -> String {
+        format!("keep {} releases", run.config.keep)
+    }
+
+    fn undo_policy(&self) -> UndoPolicy {
+        UndoPolicy::Cannot("a removed release is gone; `release deploy` builds its revision again")
+    }
+
+    fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
+        let found = find(cx)?;
+        if found.old.is_empty() {
+            return Ok(Look::Nothing(NOTHING.to_owned()));
+        }
+        Ok(Look::Needed(format!("remove {}", names(&found.old))))
+    }
+
+    fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
+        warn_of(cx, empty_trash(cx));
+        let found = find(cx)?;
+        for path in &found.foreign {
+            cx.warn(format!("{} is no release, and is left alone", path.display()));
+        }
+        let mut notes = Vec::new();
+        let removed: Vec<ReleaseId> =
+            found.old.iter().filter(|release| warn_of(cx, remove(cx, release))).cloned().collect();
+        if !removed.is_empty() {
+            notes.push(format!("removed {}", names(&removed)));
+        }
+        warn_of(cx, forget_failed_deploys(cx));
+        for (release, pids) in &found.in_use {
+            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+            notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));
+        }
+        if notes.is_empty() {
+            Ok(Outcome::Skipped(NOTHING.to_owned()))
+        } else {
+            Ok(Outcome::DoneWith(notes.join("; ")))
+        }
+    }
+
+    fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+/// What stands in `releases/` besides what is kept.
+#[derive(Default)]
+struct Found {
+    old: Vec<ReleaseId>,
+    in_use: Vec<(ReleaseId, Vec<u32>)>,
+    foreign: Vec<PathBuf>,
+}
+
+fn find(cx: &Context<'_>) -> HostResult<Found> {
+    let layout = &cx.run.layout;
+    let kept = kept(cx.run);
+    let active = cx.host.read_link(&layout.current())?;
+    let mut found = Found::default();
+    for path in cx.host.list(&layout.releases())? {
+        let Some(release) = release_at(&path) else {
+            found.foreign.push(path);
+            continue;
+        };
+        if kept.contains(&release) || active == Some(layout.current_target(&release)) {
+            continue;
+        }
+        match cx.host.using(&path)?.as_slice() {
+            [] => found.old.push(release),
+            pids => found.in_use.push((release, pids.to_vec())),
+        }
+    }
+    Ok(found)
+}
+
+fn release_at(path: &Path) -> Option<ReleaseId> {
+    path.file_name()?.to_str()?.parse().ok()
+}
+
+/// The active release, the one to go back to, and the newest good ones.
+fn kept(run: &Run) -> BTreeSet<ReleaseId> {
+    let others = run.good.iter().filter(|release| *release != run.release());
+    let newest = others.take(run.config.keep.saturating_sub(1));
+    let previous = run.previous.iter().map(|previous| &previous.release);
+    newest.chain(previous).chain([run.release()]).cloned().collect()
+}
+
+/// A rename is quick: whatever happens later, no half release stands in `releases/`.
+fn remove(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
+    let trash = cx.run.layout.trash().join(release.as_str());
+    cx.host.rename(&cx.run.layout.release(release), &trash)?;
+    throw_away(cx, &trash)
+}
+
+/// The tree comes last: while it lies in the trash a killed run can be made up for.
+fn throw_away(cx: &Context<'_>, trash: &Path) -> HostResult<()> {
+    if let Some(release) = release_at(trash) {
+        forget(cx, &release)?;
+    }
+    cx.host.remove(trash)
+}
+
+/// Removes what is known of a release, and what it printed.
+fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
+    let layout = &cx.run.layout;
+    cx.host.remove(&layout.release_record(release))?;
+    cx.host.remove(&layout.log_dir(release))?;
+    let mark = format!("-{release}-g");
+    for log in cx.host.list(parent(&layout.service_log("any")))? {
+        if log.file_name().is_some_and(|name| name.to_string_lossy().contains(&mark)) {
+            cx.host.remove(&log)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a killed run did not get to.
+fn empty_trash(cx: &Context<'_>) -> HostResult<()> {
+    cx.host.list(&cx.run.layout.trash())?.iter().try_for_each(|path| throw_away(cx, path))
+}
+
+/// The logs of a deploy that failed stay as long as there is a release from before it.
+fn forget_failed_deploys(cx: &Context<'_>) -> HostResult<()> {
+    let layout = &cx.run.layout;
+    let Some(oldest) = cx.host.list(&layout.releases())?.iter().find_map(|path| release_at(path)) else {
+        return Ok(());
+    };
+    let logs = cx.host.list(parent(&layout.log_dir(&oldest)))?;
+    let mut gone = logs.iter().filter_map(|path| release_at(path)).filter(|release| *release < oldest);
+    gone.try_for_each(|release| forget(cx, &release))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().expect("everything lies below the root")
+}
+
+/// What cannot be removed today is removed after the next deploy.
+fn warn_of(cx: &Context<'_>, result: HostResult<()>) -> bool {
+    let failed = result.map_err(StepError::from).err();
+    if let Some(error) = &failed {
+        cx.warn(error.in_one_line());
+    }
+    failed.is_none()
+}
+
+fn names(releases: &[ReleaseId]) -> String {
+    releases.iter().map(ReleaseId::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,55 @@
+//! Whether the release that `current` was pointed back at serves.
+
+use std::time::Duration;
+
+use release_core::config::Health;
+use release_core::host::HostResult;
+use release_core::release::Generation;
+use release_core::service::programs_of;
+use release_core::step::{Context, StepError};
+
+use crate::answer::{Answer, Question, log_tail};
+use crate::retire::{self, RETIRE};
+
+/// How long a restored release may take to answer.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Asks every service of `previous` through `current`, as users do.
+pub(crate) fn check_restored(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
+    for service in services_of(cx, previous)? {
+        let health = health(cx, &service);
+        let socket = cx.run.layout.current_socket(&service);
+        let answer = Question::health(socket, &health).ask_until(cx, LIMIT, Answer::is_served)?;
+        if !answer.is_served() {
+            return Err(unwell(cx, previous, service, &answer.what(&health.path)));
+        }
+    }
+    Ok(())
+}
+
+/// The services of a generation that the process manager knows.
+fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<String>> {
+    let states = retire::states(cx)?;
+    let names = programs_of(&states, generation).filter_map(|state| Generation::of_program(&state.name));
+    Ok(names.map(|(service, _)| service).filter(|service| service != RETIRE).collect())
+}
+
+/// What the service of that name is asked for today: the old release may not know the path yet.
+fn health(cx: &Context<'_>, service: &str) -> Health {
+    let known = cx.run.config.services.iter().find(|known| known.name == service);
+    known.map_or_else(Health::default, |known| known.health.clone())
+}
+
+fn unwell(cx: &Context<'_>, previous: &Generation, service: String, what: &str) -> StepError {
+    let (release, program) = (&previous.release, previous.program(&service));
+    let log = cx.run.layout.service_log(&program);
+    StepError::Service {
+        service,
+        what: format!("of the restored release {release} {what}"),
+        output: log_tail(cx, &program),
+        help: Some(format!(
+            "current points at {release} again, but it is not well: look at {}, then `release recover`",
+            log.display()
+        )),
+    }
+}

@@ -1,0 +1,195 @@
+//! One service of the new generation, from its start until it may get users.
+
+use std::time::Duration;
+
+use release_core::config::Service;
+use release_core::host::{HostResult, Reply};
+use release_core::service::Running;
+use release_core::step::{Context, StepError};
+
+use crate::answer::{Answer, POLL, Question, log_tail};
+
+/// How often a process is looked at that must stay well.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// A service that answers the same error for so long will not get well by waiting.
+const STABLE: Duration = Duration::from_secs(5);
+
+/// One service of the new generation under observation.
+pub(crate) struct Watch<'a> {
+    cx: &'a Context<'a>,
+    service: &'a Service,
+    program: String,
+    question: Question<'a>,
+    pid: Option<u32>,
+    well_since: Duration,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins to watch `service`.
+    pub(crate) fn new(cx: &'a Context<'a>, service: &'a Service) -> Self {
+        let generation = &cx.run.generation;
+        let socket = cx.run.layout.socket(generation, &service.name);
+        Self {
+            cx,
+            service,
+            program: generation.program(&service.name),
+            question: Question::health(socket, &service.health),
+            pid: None,
+            well_since: Duration::ZERO,
+        }
+    }
+
+    /// Fails as soon as the process is not the one that was seen first.
+    fn same_process(&mut self) -> Result<(), StepError> {
+        let states = self.cx.host.states()?;
+        let Some(state) = states.iter().find(|state| state.name == self.program) else {
+            return Err(self.fails("is unknown to the process manager"));
+        };
+        match state.state {
+            Running::Failed => return Err(self.fails("ended by itself")),
+            Running::Stopped | Running::Stopping => return Err(self.fails("has stopped")),
+            Running::Starting | Running::Running => {}
+        }
+        if self.pid.is_some() && self.pid != state.pid {
+            return Err(self.fails("ended by itself and is being started again"));
+        }
+        self.pid = state.pid;
+        Ok(())
+    }
+
+    /// Waits until it answers well for the first time.
+    pub(crate) fn first_answer(&mut self) -> Result<(), StepError> {
+        let cx = self.cx;
+        let limit = self.service.health.timeout.0;
+        let end = cx.host.elapsed() + limit;
+        let mut same = SameStatus::default();
+        loop {
+            self.same_process()?;
+            let answer = self.question.ask(cx, end.saturating_sub(cx.host.elapsed()))?;
+            let now = cx.host.elapsed();
+            if answer.is_good() {
+                self.well_since = now;
+                return Ok(());
+            }
+            if same.lasts(&answer, now) >= STABLE || now >= end {
+                // What it died of says more than that it does not answer.
+                self.same_process()?;
+                return Err(self.unwell(&answer, limit));
+            }
+            cx.host.pause(POLL)?;
+        }
+    }
+
+    /// Wakes its workers up: one that answers says nothing of the others, which still import.
+    pub(crate) fn warm_up(&mut self) -> Result<(), StepError> {
+        let count = self.service.health.warm_up;
+        if count == 0 {
+            return Ok(());
+        }
+        let limit = self.service.health.timeout.0;
+        let answers = self.question.ask_many(self.cx, limit, count)?;
+        let good = answers.iter().filter(|answer| answer.is_good()).count();
+        if good >= count {
+            return Ok(());
+        }
+        self.same_process()?;
+        let bad = answers.iter().find(|answer| !answer.is_good());
+        let why = bad.map_or_else(String::new, |answer| format!(": it {}", answer.what(self.question.path)));
+        Err(self.fails(&format!("answers only {good} of {count} requests at once well{why}")))
+    }
+
+    /// Sees that it stays well: a process that dies seconds after its start must not get users.
+    pub(crate) fn settle(&mut self) -> Result<(), StepError> {
+        if has_served(self.cx, self.service)? {
+            return Ok(());
+        }
+        let end = self.well_since + self.service.health.settle.0;
+        loop {
+            self.same_process()?;
+            if self.cx.host.elapsed() >= end {
+                break;
+            }
+            self.cx.host.pause(WATCH)?;
+        }
+        let limit = self.service.health.timeout.0;
+        let answer = self.question.ask(self.cx, limit)?;
+        if answer.is_good() { Ok(()) } else { Err(self.unwell(&answer, limit)) }
+    }
+
+    fn fails(&self, what: &str) -> StepError {
+        let log = self.cx.run.layout.service_log(&self.program);
+        StepError::Service {
+            service: self.service.name.clone(),
+            what: what.to_owned(),
+            output: log_tail(self.cx, &self.program),
+            help: Some(format!("its whole log is {}", log.display())),
+        }
+    }
+
+    fn unwell(&self, answer: &Answer, limit: Duration) -> StepError {
+        let what = match answer {
+            Answer::Silence(_) => {
+                format!("{} (waited {} s)", answer.what(self.question.path), limit.as_secs())
+            }
+            Answer::Good | Answer::Bad(_) => answer.what(self.question.path),
+        };
+        let mut output = answer.lines(self.cx);
+        output.extend(log_tail(self.cx, &self.program));
+        let help = match answer {
+            Answer::Bad(reply) => status_help(self.service, reply),
+            Answer::Good | Answer::Silence(_) => silence_help(self.service),
+        };
+        StepError::Service { service: self.service.name.clone(), what, output, help: Some(help) }
+    }
+}
+
+fn status_help(service: &Service, reply: &Reply) -> String {
+    let (name, health) = (&service.name, &service.health);
+    match reply.status {
+        400 => format!(
+            "Django answers 400 to a host that is not in ALLOWED_HOSTS: add `{}` there, or name one that is: \
+             `services: {{{name}: {{health: {{host: shop.example.org}}}}}}`",
+            health.host
+        ),
+        401 | 403 | 404 | 405 => format!(
+            "name a path that answers everybody: `services: {{{name}: {{health: {{path: /healthz}}}}}}`"
+        ),
+        _ => format!("`{}` should answer 2xx or 3xx; the lines above say what went wrong", health.path),
+    }
+}
+
+fn silence_help(service: &Service) -> String {
+    let name = &service.name;
+    format!(
+        "see that its command listens on $SOCKET; if it only needs more time: \
+         `services: {{{name}: {{health: {{timeout: 2m}}}}}}`"
+    )
+}
+
+/// Whether this very generation had users before: its link is made when it is activated.
+fn has_served(cx: &Context<'_>, service: &Service) -> HostResult<bool> {
+    let (layout, generation) = (&cx.run.layout, &cx.run.generation);
+    let link = cx.host.read_link(&layout.socket_link(&generation.release, &service.name))?;
+    Ok(link == Some(layout.socket_name(generation, &service.name)))
+}
+
+/// How long a service has given the same bad status.
+#[derive(Default)]
+struct SameStatus(Option<(u16, Duration)>);
+
+impl SameStatus {
+    fn lasts(&mut self, answer: &Answer, now: Duration) -> Duration {
+        let Answer::Bad(reply) = answer else {
+            self.0 = None;
+            return Duration::ZERO;
+        };
+        match self.0 {
+            Some((status, since)) if status == reply.status => now.saturating_sub(since),
+            _ => {
+                self.0 = Some((reply.status, now));
+                Duration::ZERO
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use release_core::config::Wait;
+use release_core::host::{Clock, SocketUse};
+use release_core::release::Generation;
+use release_core::service::Running;
+use release_core::step::{Look, Outcome};
+use release_steps::activate::Activate;
+use release_steps::drain::Drain;
+use release_steps::retire::stop_generation;
+use release_testkit::Scene;
+
+use crate::stage::{booted, known, new_socket, new_web, old, start};
+
+const BUSY: SocketUse = SocketUse { listening: true, queued: 0, open: 2 };
+const QUEUED: SocketUse = SocketUse { listening: true, queued: 1, open: 0 };
+const QUIET: SocketUse = SocketUse { listening: true, queued: 0, open: 0 };
+
+fn active() -> Scene {
+    let scene = booted();
+    scene.run(&Activate).unwrap();
+    scene
+}
+
+fn older() -> Generation {
+    Generation { release: "20261118T090000Z-bbbbbbb".parse().unwrap(), number: 3 }
+}
+
+fn millis(scene: &Scene) -> u128 {
+    scene.host.elapsed().as_millis()
+}
+
+#[test]
+fn the_old_generation_ends_once_nobody_is_connected_to_it() {
+    let scene = active();
+    let old_socket = scene.facts.layout.socket(&old(), "web");
+    scene.host.set_socket_use(&old_socket, &[BUSY, QUIET, QUEUED, QUIET, QUIET]);
+    let note = "old generation quiet after 0.13 s".to_owned();
+    assert_eq!(scene.look(&Drain).unwrap(), Look::Needed("drain 20261119T090000Z-aaaaaaa".to_owned()));
+    assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(note));
+    assert_eq!(millis(&scene), 50 + 4 * 20);
+    assert_eq!(known(&scene), [new_web(&scene)]);
+    assert!(!scene.host.exists(old_socket));
+    assert!(scene.host.exists(new_socket(&scene)));
+}
+
+#[test]
+fn running_twice_is_running_once() {
+    let scene = active();
+    scene.run(&Drain).unwrap();
+    let before = scene.host.effects();
+    assert_eq!(scene.look(&Drain).unwrap(), Look::Nothing("no older generation runs".to_owned()));
+    assert_eq!(scene.run(&Drain).unwrap(), Outcome::Skipped("no older generation runs".to_owned()));
+    assert_eq!(scene.host.effects(), before);
+}
+
+#[test]
+fn connections_that_never_end_are_not_waited_for_for_ever() {
+    let scene = active();
+    scene.host.set_socket_use(scene.facts.layout.socket(&old(), "web"), &[BUSY]);
+    let note = "old generation not quiet after 10 s, ended all the same".to_owned();
+    assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(note));
+    assert!((10_000..10_200).contains(&millis(&scene)));
+    assert_eq!(known(&scene), [new_web(&scene)]);
+}
+
+#[test]
+fn a_warm_generation_stays_and_is_retired_later_while_older_ones_end() {
+    let mut scene = active();
+    start(&scene, &older());
+    scene.facts.config.warm = Wait::parse("90500ms").unwrap();
+    let Outcome::DoneWith(note) = scene.run(&Drain).unwrap() else { panic!("it has work") };
+    assert!(note.ends_with("; old generation kept running for 90500ms"), "{note}");
+    let mut expected = vec![old().program("retire"), old().program("web"), new_web(&scene)];
+    expected.sort();
+    assert_eq!(known(&scene), expected);
+    let programs = scene.host.programs();
+    let retire = programs.iter().find(|program| program.name == old().program("retire")).unwrap();
+    let words = "/usr/local/bin/release retire --root /srv/shop --release 20261119T090000Z-aaaaaaa \
+                 --generation 1 --after 91";
+    assert_eq!(retire.command.join(" "), words);
+    assert!(!retire.restart);
+}
+
+#[test]
+fn a_warm_generation_ends_with_the_next_deploy_and_so_does_what_was_to_retire_it() {
+    let mut scene = active();
+    scene.facts.config.warm = Wait::seconds(60);
+    scene.run(&Drain).unwrap();
+    scene.facts.previous = Some(std::mem::replace(&mut scene.facts.generation, older()));
+    start(&scene, &older());
+    scene.facts.config.warm = Wait::ZERO;
+    scene.run(&Drain).unwrap();
+    assert_eq!(known(&scene), [older().program("web")]);
+}
+
+#[test]
+fn what_retires_a_generation_does_not_end_itself() {
+    let mut scene = active();
+    scene.facts.config.warm = Wait::seconds(60);
+    scene.run(&Drain).unwrap();
+    for _ in 0..2 {
+        stop_generation(&scene.host, &scene.facts.layout, &old()).unwrap();
+        assert_eq!(known(&scene), [old().program("retire"), new_web(&scene)]);
+        assert!(!scene.host.exists(scene.facts.layout.socket(&old(), "web")));
+    }
+}
+
+#[test]
+fn an_old_generation_that_failed_is_forgotten_too() {
+    let scene = active();
+    scene.host.set_state(&old().program("web"), Running::Failed);
+    scene.run(&Drain).unwrap();
+    assert_eq!(known(&scene), [new_web(&scene)]);
+}

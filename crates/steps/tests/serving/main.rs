@@ -1,0 +1,14 @@
+//! The steps that serve: from the boot of a generation to the end of the one before it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod activate;
+mod boot;
+mod drain;
+mod health_check;
+mod killed;
+mod preflight;
+mod proxy;
+mod prune;
+mod stage;
+mod verify;

@@ -1,0 +1,126 @@
+use release_core::config::{Config, Installer};
+use release_core::layout::Layout;
+use release_steps::preflight::{Problem, problems};
+use release_testkit::{FakeHost, a_config};
+
+fn server() -> FakeHost {
+    let host = FakeHost::new();
+    host.put_dir("/srv/shop/releases");
+    for program in ["python3", "node", "npm"] {
+        host.install(program, &format!("/usr/bin/{program}"));
+    }
+    host
+}
+
+fn found(host: &FakeHost, config: &Config) -> Vec<Problem> {
+    problems(host, &Layout::new("/srv/shop"), config, true)
+}
+
+fn whats(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.what.as_str()).collect()
+}
+
+#[test]
+fn a_server_that_is_ready_has_no_problem() {
+    assert_eq!(found(&server(), &a_config()), []);
+    // An empty root is a root, too.
+    assert_eq!(problems(&server(), &Layout::new("/srv/other"), &a_config(), false), []);
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_a_way_out() {
+    let host = server();
+    host.put_dir("/srv/shop/current");
+    host.set_unwritable("/srv/shop/releases");
+    host.set_space(150_000_000, 900);
+    host.put_file("/srv/shop/shared/.env", "A=1\nnonsense\nB=2\nmore nonsense\n");
+    let mut config = a_config();
+    config.linked_files = vec!["secrets.json".to_owned()];
+    config.python.version = Some("3.11.4".to_owned());
+    config.python.installer = Installer::Uv;
+    config.services[0].command = "DEBUG=1 gunicorn --bind unix:$SOCKET".to_owned();
+    let found = found(&host, &config);
+    assert_eq!(
+        whats(&found),
+        [
+            "/srv/shop/current is a directory, and only a symlink can be switched in one step",
+            "this user may not write in /srv/shop/releases",
+            "150 MB are free at /srv/shop, and a release needs 200 MB",
+            "900 inodes are free at /srv/shop, and a release needs 10000",
+            "the linked file /srv/shop/shared/secrets.json does not exist",
+            "/srv/shop/shared/.env:2 is no `NAME=value`",
+            "/srv/shop/shared/.env:4 is no `NAME=value`",
+            "`python3.11` is not installed",
+            "`uv` is not installed",
+            "services.web: its command begins with a variable, `DEBUG=1`",
+        ]
+    );
+    assert!(found.iter().all(|problem| problem.help.is_some()));
+}
+
+#[test]
+fn a_big_app_needs_room_for_another_one() {
+    let host = server();
+    let big = "x".repeat(3_000_000);
+    for part in 0..34 {
+        host.put_file(format!("/srv/shop/releases/20261119T090000Z-aaaaaaa/{part}"), &big);
+    }
+    host.put_dir("/srv/shop/releases/zzz");
+    host.set_space(203_000_000, 20_000);
+    assert_eq!(
+        whats(&found(&host, &a_config())),
+        ["203 MB are free at /srv/shop, and a release needs 204 MB"]
+    );
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_a_problem_and_stops_no_other_check() {
+    let host = server();
+    host.fail_on("kind");
+    host.set_space(1, 20_000);
+    assert_eq!(whats(&found(&host, &a_config())).len(), 2);
+}
+
+#[test]
+fn a_front_end_needs_the_programs_of_its_own_commands() {
+    let mut config = a_config();
+    let mut frontend = release_core::config::Frontend::npm("frontend");
+    (frontend.install, frontend.build) = ("pnpm install".to_owned(), "./build.sh".to_owned());
+    config.frontend = Some(vec![frontend]);
+    assert_eq!(whats(&found(&server(), &config)), ["`pnpm` is not installed"]);
+    assert_eq!(problems(&server(), &Layout::new("/srv/shop"), &config, false), []);
+}
+
+#[test]
+fn commands_that_cannot_work_are_told() {
+    for (command, what) in [
+        ("", "names no program"),
+        ("cd src && gunicorn shop.wsgi --bind unix:$SOCKET", "uses `&&`, and no shell runs it"),
+        (
+            "gunicorn shop.wsgi --bind unix:$SOCKET --bind 0.0.0.0:8000",
+            "listens on port 8000 too, which two generations cannot share",
+        ),
+        ("daphne -u $SOCKET --port 8000", "listens on port 8000 too, which two generations cannot share"),
+    ] {
+        let mut config = a_config();
+        config.services[0].command = command.to_owned();
+        assert_eq!(whats(&found(&server(), &config)), [format!("services.web: its command {what}")]);
+    }
+}
+
+#[test]
+fn names_that_cannot_work_are_told() {
+    let mut config = a_config();
+    config.services[0].name = "retire".to_owned();
+    assert_eq!(whats(&found(&server(), &config)), ["services.retire is a name that release itself uses"]);
+    let deep = Layout::new(format!("/srv/{}", "x".repeat(60)));
+    let problems = problems(&server(), &deep, &a_config(), false);
+    assert_eq!(whats(&problems), ["services.web: its socket's path has 116 bytes, and 107 is the limit"]);
+}
+
+#[test]
+fn an_env_file_that_was_named_must_be_there() {
+    let mut config = a_config();
+    config.env_file = "shop.env".to_owned();
+    assert_eq!(whats(&found(&server(), &config)), ["the env file /srv/shop/shared/shop.env does not exist"]);
+}

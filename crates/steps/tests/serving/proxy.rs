@@ -1,0 +1,104 @@
+use release_core::layout::Layout;
+use release_steps::preflight::{Problem, proxy_problems};
+use release_testkit::{Answer, FakeHost, a_config};
+
+const GOOD: &str = "server {
+  location /static/ { alias /srv/shop/current/static/; }
+  location / { proxy_pass http://unix:/srv/shop/current/run/web.sock; }
+}
+";
+
+fn nginx(site: &str) -> FakeHost {
+    let host = FakeHost::new();
+    host.put_file("/etc/nginx/nginx.conf", "http { include sites-enabled/*; }\n");
+    host.put_file("/etc/nginx/sites-available/shop", site);
+    host.put_link("/etc/nginx/sites-enabled/shop", "/etc/nginx/sites-available/shop");
+    host.on("nginx -v", Answer::ok().says("nginx version: nginx/1.22.1"));
+    host
+}
+
+fn found(host: &FakeHost) -> Vec<Problem> {
+    proxy_problems(host, &Layout::new("/srv/shop"), &a_config())
+}
+
+fn only(host: &FakeHost) -> Problem {
+    let mut problems = found(host);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems.remove(0)
+}
+
+#[test]
+fn a_proxy_that_goes_through_current_is_fine_and_so_is_none() {
+    assert_eq!(found(&nginx(GOOD)), []);
+    assert_eq!(found(&FakeHost::new()), []);
+}
+
+#[test]
+fn a_path_of_a_single_release_is_told_with_its_line() {
+    let site = GOOD.replace("/srv/shop/current/static", "/srv/shop/releases/20261119T090000Z-aaaaaaa/static");
+    let problem = only(&nginx(&site));
+    assert!(
+        problem.what.starts_with("/etc/nginx/sites-enabled/shop:2: `alias /srv/shop/releases/"),
+        "{}",
+        problem.what
+    );
+    assert_eq!(problem.help.as_deref(), Some("write /srv/shop/current instead"));
+}
+
+#[test]
+fn a_proxy_that_does_not_know_the_app_gets_locations_to_paste() {
+    let problem = only(&nginx("# /srv/shop/current\nserver { root /srv/shop/current-old; }\n"));
+    assert_eq!(problem.what, "the proxy's configuration does not mention /srv/shop/current");
+    let help = problem.help.unwrap();
+    for line in [
+        "location /static/ { alias /srv/shop/current/static/; }",
+        "proxy_pass http://unix:/srv/shop/current/run/web.sock;",
+        "proxy_set_header Connection close;",
+    ] {
+        assert!(help.contains(line), "{help}");
+    }
+}
+
+#[test]
+fn the_locations_to_paste_are_themselves_without_a_problem() {
+    let pasted = only(&nginx("")).help.unwrap();
+    let locations = pasted.split_once('\n').unwrap().1;
+    let host = nginx(&format!("server {{\n{locations}\n}}\n"));
+    host.on("nginx -v", Answer::ok().says("nginx version: nginx/1.30.1"));
+    assert_eq!(found(&host), []);
+}
+
+#[test]
+fn a_kept_alive_upstream_of_ours_is_told_and_another_is_not() {
+    let ours = "upstream web { server unix:/srv/shop/current/run/web.sock; keepalive 16; }\n";
+    let other = "upstream api { server unix:/run/api.sock; keepalive 16; }\n";
+    let problem = only(&nginx(&format!("{other}{ours}{GOOD}")));
+    assert_eq!(
+        problem.what,
+        "/etc/nginx/sites-enabled/shop:2: `keepalive 16` keeps connections to the old release open"
+    );
+    assert_eq!(found(&nginx(&format!("{other}{}{GOOD}", ours.replace("16", "0")))), []);
+}
+
+#[test]
+fn an_nginx_that_keeps_connections_by_default_must_be_told_not_to() {
+    let closing = GOOD.replace("web.sock;", "web.sock; proxy_set_header Connection \"close\";");
+    for (version, site, count) in
+        [("1.29.7", GOOD, 1), ("1.30.0 (Ubuntu)", GOOD, 1), ("1.29.6", GOOD, 0), ("1.30.0", &closing, 0)]
+    {
+        let host = nginx(site);
+        host.on("nginx -v", Answer::ok().says(&format!("nginx version: nginx/{version}")));
+        assert_eq!(found(&host).len(), count, "{version}");
+    }
+}
+
+#[test]
+fn files_that_were_named_are_read_instead_of_the_usual_ones() {
+    let mut config = a_config();
+    config.proxy.config = vec!["proxy.conf".to_owned(), "/etc/missing.conf".to_owned()];
+    let host = nginx("");
+    host.put_file("/srv/shop/proxy.conf", GOOD);
+    let problems = proxy_problems(&host, &Layout::new("/srv/shop"), &config);
+    let whats: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
+    assert_eq!(whats, ["proxy.config names /etc/missing.conf, which does not exist"]);
+}

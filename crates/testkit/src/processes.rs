@@ -1,0 +1,138 @@
+//! The fake machine's programs: every command is recorded, and answered as the test says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use release_core::command::{Command, Exit};
+use release_core::host::{HostError, HostResult, Processes};
+use release_core::run::RunId;
+
+use crate::fake_host::{FakeHost, lock};
+
+/// What a command prints, and how it ends.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    lines: Vec<String>,
+    exit: Exit,
+}
+
+impl Answer {
+    /// Success, without a word.
+    pub fn ok() -> Self {
+        Self { lines: Vec::new(), exit: Exit::Code(0) }
+    }
+
+    /// Failure with an exit code.
+    pub fn code(code: i32) -> Self {
+        Self { lines: Vec::new(), exit: Exit::Code(code) }
+    }
+
+    /// Ended by a signal.
+    pub fn signal(signal: i32) -> Self {
+        Self { lines: Vec::new(), exit: Exit::Signal(signal) }
+    }
+
+    /// Prints these lines too.
+    pub fn says(mut self, text: &str) -> Self {
+        self.lines.extend(text.lines().map(str::to_owned));
+        self
+    }
+}
+
+type Script = Arc<dyn Fn(&FakeHost, &Command) -> Answer + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Shell {
+    scripts: Vec<(String, Script)>,
+    commands: Vec<Command>,
+    programs: BTreeMap<String, PathBuf>,
+    left_behind: usize,
+    using: BTreeMap<PathBuf, Vec<u32>>,
+}
+
+impl fmt::Debug for Shell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shell").field("commands", &self.commands).finish_non_exhaustive()
+    }
+}
+
+impl FakeHost {
+    /// Every command whose program and arguments, joined by spaces, contain `part` gets this
+    /// answer; what was said last counts. A command without an answer cannot be started.
+    pub fn on(&self, part: &str, answer: Answer) {
+        self.on_call(part, move |_, _| answer.clone());
+    }
+
+    /// Like [`FakeHost::on`]; `script` can change the machine before it answers.
+    pub fn on_call(
+        &self,
+        part: &str,
+        script: impl Fn(&FakeHost, &Command) -> Answer + Send + Sync + 'static,
+    ) {
+        lock(&self.shell).scripts.push((part.to_owned(), Arc::new(script)));
+    }
+
+    /// Every command that was run.
+    pub fn commands(&self) -> Vec<Command> {
+        lock(&self.shell).commands.clone()
+    }
+
+    /// The commands that contain `part`, as [`FakeHost::on`] understands it.
+    pub fn commands_with(&self, part: &str) -> Vec<Command> {
+        self.commands().into_iter().filter(|command| words(command).contains(part)).collect()
+    }
+
+    /// Puts a program on `PATH`.
+    pub fn install(&self, program: &str, path: &str) {
+        lock(&self.shell).programs.insert(program.to_owned(), path.into());
+    }
+
+    /// How many processes of a killed run there still are.
+    pub fn set_left_behind(&self, count: usize) {
+        lock(&self.shell).left_behind = count;
+    }
+
+    /// Which processes run from below `directory`.
+    pub fn set_using(&self, directory: impl Into<PathBuf>, pids: Vec<u32>) {
+        lock(&self.shell).using.insert(directory.into(), pids);
+    }
+}
+
+fn words(command: &Command) -> String {
+    format!("{} {}", command.program.display(), command.args.join(" "))
+}
+
+impl Processes for FakeHost {
+    fn run(&self, command: &Command, line: &mut dyn FnMut(&str)) -> HostResult<Exit> {
+        let words = words(command);
+        self.act("run", &words)?;
+        self.check_interruption()?;
+        lock(&self.shell).commands.push(command.clone());
+        let found = lock(&self.shell).scripts.iter().rev().find(|(part, _)| words.contains(part)).cloned();
+        let Some((_, script)) = found else {
+            let source = io::Error::new(io::ErrorKind::NotFound, "the test has no answer for it");
+            return Err(HostError::Spawn { program: words, source });
+        };
+        let answer = script(self, command);
+        self.check_interruption()?;
+        answer.lines.iter().for_each(|text| line(text));
+        Ok(answer.exit)
+    }
+
+    fn find_program(&self, program: &str) -> Option<PathBuf> {
+        lock(&self.shell).programs.get(program).cloned()
+    }
+
+    fn end_left_behind(&self, run: &RunId) -> HostResult<usize> {
+        self.act("end_left_behind", run.to_string())?;
+        Ok(std::mem::take(&mut lock(&self.shell).left_behind))
+    }
+
+    fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
+        self.ask("using", directory)?;
+        Ok(lock(&self.shell).using.get(directory).cloned().unwrap_or_default())
+    }
+}

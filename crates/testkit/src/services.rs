@@ -1,0 +1,109 @@
+//! The fake machine's process manager.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use release_core::host::{HostResult, Services};
+use release_core::service::{Program, ProgramState, Running};
+
+use crate::fake_host::{FakeHost, lock};
+
+type OnStart = Arc<dyn Fn(&FakeHost, &Program) -> Running + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Manager {
+    runs: bool,
+    programs: BTreeMap<String, (Program, ProgramState)>,
+    on_start: Option<OnStart>,
+    last_pid: u32,
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let states: Vec<_> = self.programs.values().map(|(_, state)| state).collect();
+        f.debug_struct("Manager").field("runs", &self.runs).field("states", &states).finish_non_exhaustive()
+    }
+}
+
+impl FakeHost {
+    /// Says in which state a program is once started, and can change the machine; without it
+    /// every program runs.
+    pub fn on_start(&self, start: impl Fn(&FakeHost, &Program) -> Running + Send + Sync + 'static) {
+        lock(&self.manager).on_start = Some(Arc::new(start));
+    }
+
+    /// Puts a known program into another state, as if by itself.
+    pub fn set_state(&self, name: &str, running: Running) {
+        let mut manager = lock(&self.manager);
+        let (_, state) = manager.programs.get_mut(name).expect("the program is known");
+        state.state = running;
+        state.pid = state.pid.filter(|_| running.is_alive());
+    }
+
+    /// The programs that the manager knows, as they were given to it.
+    pub fn programs(&self) -> Vec<Program> {
+        lock(&self.manager).programs.values().map(|(program, _)| program.clone()).collect()
+    }
+
+    /// Whether the manager runs.
+    pub fn manager_runs(&self) -> bool {
+        lock(&self.manager).runs
+    }
+
+    fn start_program(&self, program: &Program) {
+        let on_start = lock(&self.manager).on_start.clone();
+        let running = on_start.map_or(Running::Running, |start| start(self, program));
+        let mut manager = lock(&self.manager);
+        manager.last_pid += 1;
+        let pid = running.is_alive().then_some(1000 + manager.last_pid);
+        let state = ProgramState { name: program.name.clone(), state: running, pid };
+        manager.programs.insert(program.name.clone(), (program.clone(), state));
+    }
+}
+
+impl Services for FakeHost {
+    fn ensure_manager(&self) -> HostResult<()> {
+        self.act("ensure_manager", "")?;
+        if !std::mem::replace(&mut lock(&self.manager).runs, true) {
+            self.programs().iter().for_each(|program| self.start_program(program));
+        }
+        Ok(())
+    }
+
+    fn start(&self, programs: &[Program]) -> HostResult<()> {
+        for program in programs {
+            self.act("start", &program.name)?;
+            let known = lock(&self.manager).programs.get(&program.name).map(|(_, state)| state.state);
+            if !known.is_some_and(Running::is_alive) {
+                self.start_program(program);
+            }
+        }
+        Ok(())
+    }
+
+    fn stop(&self, programs: &[String]) -> HostResult<()> {
+        for name in programs {
+            self.act("stop", name)?;
+            lock(&self.manager).programs.remove(name);
+        }
+        Ok(())
+    }
+
+    fn states(&self) -> HostResult<Vec<ProgramState>> {
+        self.ask("states", "".as_ref())?;
+        let manager = lock(&self.manager);
+        let states = manager.programs.values().map(|(_, state)| state.clone());
+        Ok(if manager.runs { states.collect() } else { Vec::new() })
+    }
+
+    fn stop_manager(&self) -> HostResult<()> {
+        self.act("stop_manager", "")?;
+        let mut manager = lock(&self.manager);
+        manager.runs = false;
+        for (_, state) in manager.programs.values_mut() {
+            *state = ProgramState { name: state.name.clone(), state: Running::Stopped, pid: None };
+        }
+        Ok(())
+    }
+}
