@@ -44,7 +44,11 @@ fn goes_back(sandbox: &Sandbox, kind: &str, reason: &str) {
     let run = log["runs"].as_array().unwrap().last().unwrap();
     assert_eq!((&run["revision"], run["reason"].is_string()), (&sha.clone().into(), true), "{run}");
     let failed = sandbox.facts(&["list"])["releases"][0].clone();
-    assert_eq!((failed["state"].as_str(), failed["size_bytes"].as_u64()), (Some("failed"), Some(0)), "{failed}");
+    assert_eq!(
+        (failed["state"].as_str(), failed["size_bytes"].as_u64()),
+        (Some("failed"), Some(0)),
+        "{failed}"
+    );
 
     // With no cleaning by hand.
     sandbox.deploy("code");

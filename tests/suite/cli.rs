@@ -54,7 +54,8 @@ fn plan_of_the_first(sandbox: &Sandbox) {
 
 fn state(plan: &Value, step: &str) -> String {
     let steps = plan["steps"].as_array().unwrap();
-    let found = steps.iter().find(|known| known["step"] == step).unwrap_or_else(|| panic!("no {step} in {plan}"));
+    let found =
+        steps.iter().find(|known| known["step"] == step).unwrap_or_else(|| panic!("no {step} in {plan}"));
     assert!(found["why"].as_str().is_some_and(|why| !why.is_empty()), "{found}");
     found["state"].as_str().unwrap().to_owned()
 }
@@ -67,7 +68,10 @@ fn status_and_list(sandbox: &Sandbox) {
     assert!(status["current"]["activated_at"].is_string());
     assert_eq!(status["previous"]["id"], releases[1]["id"]);
     let [web] = &status["services"].as_array().unwrap()[..] else { panic!("{status}") };
-    assert_eq!((&web["name"], &web["release"], &web["state"]), (&json!("web"), &json!(current), &json!("running")));
+    assert_eq!(
+        (&web["name"], &web["release"], &web["state"]),
+        (&json!("web"), &json!(current), &json!("running"))
+    );
     assert!(fs::metadata(format!("/proc/{}", web["pid"])).is_ok());
 
     let states: Vec<&Value> = releases.iter().map(|release| &release["state"]).collect();
@@ -139,7 +143,9 @@ fn check(sandbox: &Sandbox) {
     sandbox.release(&["deploy", &sha]).exits(3).says("one.txt").says("two.txt");
 
     let past = sandbox.directory().join("past.conf");
-    let text = fs::read_to_string(&conf).unwrap().replace("/current/", &format!("/releases/{}/", sandbox.current().unwrap()));
+    let text = fs::read_to_string(&conf)
+        .unwrap()
+        .replace("/current/", &format!("/releases/{}/", sandbox.current().unwrap()));
     fs::write(&past, text).unwrap();
     let found = problems(&format!("proxy: {{config: [{}]}}\n", past.display()));
     assert!(found.iter().any(|problem| problem.contains("current")), "{found:?}");
@@ -154,7 +160,14 @@ fn exec(sandbox: &Sandbox) {
     let (directory, names) = done.out.split_once('\n').unwrap();
     let current = fs::canonicalize(sandbox.root.join("current")).unwrap();
     assert_eq!(directory, current.display().to_string());
-    for name in ["SECRET_KEY", "RELEASE_ID", "RELEASE_REVISION", "RELEASE_ROOT", "DJANGO_SETTINGS_MODULE", "VIRTUAL_ENV"] {
+    for name in [
+        "SECRET_KEY",
+        "RELEASE_ID",
+        "RELEASE_REVISION",
+        "RELEASE_ROOT",
+        "DJANGO_SETTINGS_MODULE",
+        "VIRTUAL_ENV",
+    ] {
         assert!(names.lines().any(|line| line == name), "{name} is not in {names}");
     }
     for name in ["GIT_DIR", "UNRELATED"] {

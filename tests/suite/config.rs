@@ -83,7 +83,9 @@ fn a_shared_directory_that_leads_out_of_the_root_is_refused() {
     let link = sandbox.repository.work.join("data");
     std::os::unix::fs::symlink(&outside, &link).unwrap();
     let work = &sandbox.repository.work;
-    for words in [&["add", "-f", "data"][..], &["commit", "-qm", "Add a link"], &["push", "-q", "origin", "main"]] {
+    for words in
+        [&["add", "-f", "data"][..], &["commit", "-qm", "Add a link"], &["push", "-q", "origin", "main"]]
+    {
         assert!(git(work).args(words).status().unwrap().success());
     }
     let done = sandbox.release(&["deploy", "main"]);

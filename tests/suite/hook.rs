@@ -1,7 +1,7 @@
 //! Deploying by `git push`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -78,8 +78,12 @@ fn running_environment(sandbox: &Sandbox) -> String {
 fn deploys_nothing_else(sandbox: &Sandbox) {
     let before = (sandbox.current(), sandbox.releases());
     let work = &sandbox.repository.work;
-    let pushes: [(&str, &str); 4] =
-        [("main:refs/heads/other", "other"), ("main:refs/tags/v7", "v7"), (":refs/heads/other", "other"), (":refs/tags/v7", "v7")];
+    let pushes: [(&str, &str); 4] = [
+        ("main:refs/heads/other", "other"),
+        ("main:refs/tags/v7", "v7"),
+        (":refs/heads/other", "other"),
+        (":refs/tags/v7", "v7"),
+    ];
     for (refs, word) in pushes {
         let done = push(sandbox, work, &[refs]).finish().exits(0);
         let lines = remote_lines(&done);
@@ -92,10 +96,13 @@ fn deploys_nothing_else(sandbox: &Sandbox) {
 fn a_broken_one(sandbox: &Sandbox) {
     let (current, good) = (sandbox.current(), sandbox.repository.good());
     let work = &sandbox.repository.work;
-    let kept = std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/apps/shop-revisions"))
-        .arg(work)
-        .args(["--add", "broken-import", "--from", &good])
-        .status();
+    let kept = std::process::Command::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/apps/shop-revisions"
+    ))
+    .arg(work)
+    .args(["--add", "broken-import", "--from", &good])
+    .status();
     assert!(kept.unwrap().success());
     // The push itself has been taken, so git is content; what came of it is told.
     let done = push(sandbox, work, &["--force", "main"]).finish().exits(0);
@@ -112,7 +119,11 @@ fn goes_on_without_its_client(sandbox: &Sandbox, signal: Signal, whole_group: bo
         assert!(!run.is_over(), "{}", run.errors());
         run.errors().contains("deploying")
     });
-    if whole_group { run.signal_group(signal) } else { run.signal(signal) }
+    if whole_group {
+        run.signal_group(signal)
+    } else {
+        run.signal(signal)
+    }
     drop(run.finish());
     wait_until(&format!("{sha} is live after all"), Duration::from_secs(60), || {
         let status = sandbox.status();
@@ -128,7 +139,9 @@ fn goes_on_without_its_client(sandbox: &Sandbox, signal: Signal, whole_group: bo
 fn the_newest_wins(sandbox: &Sandbox) {
     let runs_before = runs(sandbox).len();
     let (first, a) = push_main(sandbox);
-    wait_until("the first push holds the lock", Duration::from_secs(60), || !sandbox.status()["locked"].is_null());
+    wait_until("the first push holds the lock", Duration::from_secs(60), || {
+        !sandbox.status()["locked"].is_null()
+    });
     let mut waiting = Vec::new();
     for _ in 0..2 {
         let before = sandbox.repository.good();
@@ -151,7 +164,7 @@ fn the_newest_wins(sandbox: &Sandbox) {
     sandbox.assert_serves();
 }
 
-fn tip(bare: &PathBuf) -> String {
+fn tip(bare: &Path) -> String {
     let done = git(bare).args(["rev-parse", "main"]).output().unwrap();
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
@@ -160,6 +173,7 @@ fn tip(bare: &PathBuf) -> String {
 fn runs(sandbox: &Sandbox) -> Vec<(String, String, String)> {
     let log = sandbox.facts(&["log"]);
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let facts = |run: &serde_json::Value| (text(&run["revision"]), text(&run["started_at"]), text(&run["ended_at"]));
+    let facts =
+        |run: &serde_json::Value| (text(&run["revision"]), text(&run["started_at"]), text(&run["ended_at"]));
     log["runs"].as_array().unwrap().iter().map(facts).collect()
 }

@@ -137,7 +137,8 @@ impl Finished {
     #[track_caller]
     pub(crate) fn events(&self) -> Vec<Value> {
         let parse = |line: &str| -> Value {
-            let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}` of {self}"));
+            let value: Value =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in `{line}` of {self}"));
             assert_eq!(value["version"], 1, "{line}");
             value
         };

@@ -115,7 +115,9 @@ fn read(from: &mut impl BufRead) -> io::Result<Reply> {
             from.read_exact(&mut body)?;
         }
         Some(Err(_)) => return Err(wrong("content-length")),
-        None if headers.get("transfer-encoding").is_some_and(|how| how == "chunked") => chunks(from, &mut body)?,
+        None if headers.get("transfer-encoding").is_some_and(|how| how == "chunked") => {
+            chunks(from, &mut body)?
+        }
         None => drop(from.read_to_end(&mut body)?),
     }
     Ok(Reply { status, headers, body: String::from_utf8_lossy(&body).into_owned() })

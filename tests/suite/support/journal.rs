@@ -51,7 +51,12 @@ impl Journal {
             if run.is_over() {
                 return is_so(&self.records());
             }
-            assert!(Instant::now() < deadline, "the run does not get there:\n{}{}", run.output(), run.errors());
+            assert!(
+                Instant::now() < deadline,
+                "the run does not get there:\n{}{}",
+                run.output(),
+                run.errors()
+            );
             // Short, for who wants to act right after a record.
             std::thread::sleep(Duration::from_micros(200));
         }

@@ -98,7 +98,8 @@ impl Load {
     /// Stops asking, and adds up. `marker` tells what the code of a revision calls itself.
     pub(crate) fn stop(self, marker: impl Fn(&str) -> Option<String>) -> Report {
         self.over.store(true, Ordering::Relaxed);
-        let samples: Vec<Sample> = self.clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
+        let samples: Vec<Sample> =
+            self.clients.into_iter().flat_map(|client| client.join().unwrap()).collect();
         let timeline = self.watcher.join().unwrap();
         let orders = Orders::compare(&samples, &written(&self.root, &self.name));
         report(&samples, &timeline, orders, marker)
@@ -137,10 +138,13 @@ impl Asker {
                 (Kind::Page, _) => self.client.get("/"),
                 (Kind::Slow, _) => self.client.get("/slow?seconds=1"),
                 (Kind::Static, _) => self.client.get("/static/shop/marker.txt"),
-                (Kind::Order, key) => self.client.post("/orders/", &format!("key={}", key.as_deref().unwrap_or(""))),
+                (Kind::Order, key) => {
+                    self.client.post("/orders/", &format!("key={}", key.as_deref().unwrap_or("")))
+                }
             };
             let end = Instant::now();
-            let answer = reply.map_err(|error| error.to_string()).and_then(|reply| self.read(&reply, key.as_deref()));
+            let answer =
+                reply.map_err(|error| error.to_string()).and_then(|reply| self.read(&reply, key.as_deref()));
             samples.push(Sample { kind: self.kind, start, end, answer, key });
             self.asked.fetch_add(1, Ordering::Relaxed);
             std::thread::sleep(pause);
@@ -155,7 +159,8 @@ impl Asker {
             return Err(format!("{} {body}", reply.status));
         }
         let header = |name| reply.header(name).map(str::to_owned);
-        let mut answer = Answer { release: header("x-release"), revision: header("x-revision"), ..Answer::default() };
+        let mut answer =
+            Answer { release: header("x-release"), revision: header("x-revision"), ..Answer::default() };
         answer.markers.extend(header("x-code"));
         let body = match self.kind {
             Kind::Static => {
@@ -208,7 +213,12 @@ impl Body {
     fn of_json(body: &str) -> Self {
         let value: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
         let text = |key: &str| value[key].as_str().map(str::to_owned);
-        Self { release: text("release"), revision: None, key: text("key"), markers: text("code").into_iter().collect() }
+        Self {
+            release: text("release"),
+            revision: None,
+            key: text("key"),
+            markers: text("code").into_iter().collect(),
+        }
     }
 }
 
@@ -240,8 +250,11 @@ impl Orders {
             *times.entry(key).or_default() += 1;
         }
         let asked: BTreeSet<&str> = samples.iter().filter_map(|sample| sample.key.as_deref()).collect();
-        let taken: Vec<&str> =
-            samples.iter().filter(|sample| sample.answer.is_ok()).filter_map(|sample| sample.key.as_deref()).collect();
+        let taken: Vec<&str> = samples
+            .iter()
+            .filter(|sample| sample.answer.is_ok())
+            .filter_map(|sample| sample.key.as_deref())
+            .collect();
         let lost = taken.iter().filter(|key| times.get(**key) != Some(&1)).map(|key| (*key).to_owned());
         let invented = times.keys().filter(|key| !asked.contains(**key)).count();
         Self { taken: taken.len(), lost: lost.collect(), invented }
@@ -275,13 +288,20 @@ struct Latency {
 impl Latency {
     fn of(mut millis: Vec<f64>) -> Self {
         millis.sort_by(f64::total_cmp);
-        let at = |share: f64| millis.get(((millis.len() as f64 * share) as usize).min(millis.len().saturating_sub(1)));
+        let at = |share: f64| {
+            millis.get(((millis.len() as f64 * share) as usize).min(millis.len().saturating_sub(1)))
+        };
         let [p50, p99] = [0.5, 0.99].map(|share| at(share).copied().unwrap_or_default());
         Self { count: millis.len(), p50, p99 }
     }
 }
 
-fn report(samples: &[Sample], timeline: &Timeline, orders: Orders, marker: impl Fn(&str) -> Option<String>) -> Report {
+fn report(
+    samples: &[Sample],
+    timeline: &Timeline,
+    orders: Orders,
+    marker: impl Fn(&str) -> Option<String>,
+) -> Report {
     let mut report = Report {
         requests: samples.len(),
         switches: timeline.switches.len().saturating_sub(1),
@@ -310,7 +330,11 @@ fn report(samples: &[Sample], timeline: &Timeline, orders: Orders, marker: impl 
         }
         let releases: Vec<&str> = match &answer.release {
             Some(release) => vec![release],
-            None => markers.iter().filter(|(_, own)| own.as_ref() == answer.markers.first()).map(|(id, _)| *id).collect(),
+            None => markers
+                .iter()
+                .filter(|(_, own)| own.as_ref() == answer.markers.first())
+                .map(|(id, _)| *id)
+                .collect(),
         };
         match timeline.judge(&releases, sample.start, sample.end) {
             Answered::InTime => {}
@@ -348,14 +372,67 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { requests, switches, failed, mixed, stale, early, gaps, orders, steady, around } = self;
-        writeln!(f, "{requests} requests over {switches} switches: {} failed, {} mixed, {} stale, {} early", failed.len(), mixed.len(), stale.len(), early.len())?;
-        writeln!(f, "{} orders: {} lost, {} invented; looks without `current`: {gaps}", orders.taken, orders.lost.len(), orders.invented)?;
+        writeln!(
+            f,
+            "{requests} requests over {switches} switches: {} failed, {} mixed, {} stale, {} early",
+            failed.len(),
+            mixed.len(),
+            stale.len(),
+            early.len()
+        )?;
+        writeln!(
+            f,
+            "{} orders: {} lost, {} invented; looks without `current`: {gaps}",
+            orders.taken,
+            orders.lost.len(),
+            orders.invented
+        )?;
         for (name, latency) in [("steady", steady), ("within 300 ms of a switch", around)] {
             writeln!(f, "{name}: p50 {:.1} ms, p99 {:.1} ms of {}", latency.p50, latency.p99, latency.count)?;
         }
-        for flaw in [failed, mixed, stale, early, &orders.lost].into_iter().flat_map(|flaws| flaws.iter().take(5)) {
+        for flaw in
+            [failed, mixed, stale, early, &orders.lost].into_iter().flat_map(|flaws| flaws.iter().take(5))
+        {
             writeln!(f, "  {flaw}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(markers: &[&str]) -> Answer {
+        let markers = markers.iter().map(|marker| (*marker).to_owned()).collect();
+        Answer { release: Some("a".to_owned()), revision: Some("sha".to_owned()), markers }
+    }
+
+    #[test]
+    fn a_mixture_is_noticed() {
+        let marker = |_: &str| Some("7".to_owned());
+        assert!(is_whole(&answer(&["7"]), marker));
+        assert!(!is_whole(&answer(&["7", "8"]), marker), "code of one, template of another");
+        assert!(!is_whole(&answer(&["8"]), marker), "the code of another revision");
+        assert!(!is_whole(&answer(&[]), marker), "no sign of anybody");
+    }
+
+    #[test]
+    fn a_lost_order_is_noticed() {
+        let now = Instant::now();
+        let order = |key: &str, answer| Sample {
+            kind: Kind::Order,
+            start: now,
+            end: now,
+            answer,
+            key: Some(key.to_owned()),
+        };
+        let samples = [
+            order("a", Ok(Answer::default())),
+            order("b", Ok(Answer::default())),
+            order("c", Err("502".to_owned())),
+        ];
+        let orders = Orders::compare(&samples, &["a".to_owned(), "c".to_owned(), "x".to_owned()]);
+        assert_eq!((orders.taken, orders.lost, orders.invented), (2, vec!["b".to_owned()], 1));
     }
 }

@@ -51,7 +51,8 @@ impl Sandbox {
     /// Writes the server's own `release.yml`: its repository and branch, and `more`.
     pub(crate) fn configure(&self, more: &str) {
         let bare = self.repository.bare.display();
-        fs::write(self.root.join("release.yml"), format!("repository: {bare}\nbranch: main\n{more}")).unwrap();
+        fs::write(self.root.join("release.yml"), format!("repository: {bare}\nbranch: main\n{more}"))
+            .unwrap();
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -134,7 +135,8 @@ impl Sandbox {
     /// The directories of all releases, by name.
     pub(crate) fn releases(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.root.join("releases")) else { return Vec::new() };
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -183,21 +185,28 @@ impl Sandbox {
         let gone = || processes_among(&strays, &self.root).is_empty();
         wait_until(&format!("these are gone: {strays:#?}"), Duration::from_secs(5), gone);
         for release in self.releases() {
-            assert!(self.root.join("releases").join(&release).join("REVISION").exists(), "{release} is half built");
+            assert!(
+                self.root.join("releases").join(&release).join("REVISION").exists(),
+                "{release} is half built"
+            );
         }
     }
 
     /// Processes of this root that are neither the manager nor of the release `current`.
     fn strays(&self, current: &str) -> Vec<Process> {
         let belongs = |process: &Process| process.names(current) || process.command.contains("supervisord");
-        processes::of(&self.root).into_iter().filter(|process| !is_nginx(process) && !belongs(process)).collect()
+        processes::of(&self.root)
+            .into_iter()
+            .filter(|process| !is_nginx(process) && !belongs(process))
+            .collect()
     }
 
     /// Stops everything; fails the test if `release stop` left something running or listening.
     #[track_caller]
     fn assert_clean(&self) {
         self.release(&["stop"]).exits(0);
-        let left: Vec<Process> = processes::of(&self.root).into_iter().filter(|process| !is_nginx(process)).collect();
+        let left: Vec<Process> =
+            processes::of(&self.root).into_iter().filter(|process| !is_nginx(process)).collect();
         let gone = || processes_among(&left, &self.root).is_empty();
         wait_until(&format!("these are gone: {left:#?}"), Duration::from_secs(5), gone);
         let sockets = processes::sockets_below(&self.root);

@@ -79,3 +79,32 @@ fn target(current: &Path) -> Option<String> {
     let target: PathBuf = fs::read_link(current).ok()?;
     Some(target.file_name()?.to_str()?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_judged_by_when_its_release_was_active() {
+        let begin = Instant::now();
+        let at = |millis| begin + Duration::from_millis(millis);
+        let switch = |release: &str, from, by| Switch {
+            release: release.to_owned(),
+            not_before: at(from),
+            by: at(by),
+        };
+        // `b` became active between 99 and 100, `a` again between 199 and 200.
+        let switches = vec![switch("a", 0, 1), switch("b", 99, 100), switch("a", 199, 200)];
+        let timeline = Timeline { switches, gaps: 0 };
+        let judge = |release, start, end| timeline.judge(&[release], at(start), at(end));
+        assert_eq!(judge("a", 50, 60), Answered::InTime);
+        assert_eq!(judge("a", 90, 150), Answered::InTime, "in flight");
+        assert_eq!(judge("a", 101, 102), Answered::Stale);
+        assert_eq!(judge("a", 190, 199), Answered::InTime, "it may have become active by then");
+        assert_eq!(judge("b", 50, 98), Answered::Early);
+        assert_eq!(judge("b", 201, 202), Answered::Stale);
+        assert_eq!(judge("c", 50, 60), Answered::Early, "never active at all");
+        assert!(timeline.is_near(at(350), Duration::from_millis(300)));
+        assert!(!timeline.is_near(at(501), Duration::from_millis(300)));
+    }
+}
