@@ -3,9 +3,9 @@
 use release_core::exit_code;
 use release_core::host::Processes;
 use release_core::journal::{End, Entry, Journal};
+use release_core::release_record::ReleaseRecord;
 use release_core::state::{Interrupted, State};
 use release_host::JournalFile;
-use release_steps::record;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -32,7 +32,7 @@ pub(crate) fn recover(site: &mut Site, screen: &Screen) -> Result<bool, Error> {
 
 fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrupted) -> Result<u8, Error> {
     let release = &interrupted.generation.release;
-    let Some(record) = record::read(&site.host, &site.layout, release)? else {
+    let Some(record) = ReleaseRecord::read(&site.host, &site.layout, release)? else {
         // Killed before the first step: there is nothing to take back but the beginning itself.
         let note = Some("interrupted before the first step".to_owned());
         let journal = JournalFile::open(&site.layout)?;

@@ -147,9 +147,14 @@ impl Layout {
         self.state().join("journal.jsonl")
     }
 
+    /// The directory of all [`Layout::release_record`]s.
+    pub fn release_records(&self) -> PathBuf {
+        self.state().join("releases")
+    }
+
     /// What is known of a release: its revision and its effective configuration.
     pub fn release_record(&self, release: &ReleaseId) -> PathBuf {
-        self.state().join("releases").join(format!("{release}.json"))
+        self.release_records().join(format!("{release}.json"))
     }
 
     /// All that the runs of a release told, in plain lines.

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Replaces this process by `command`, with default signal handlers; comes back only if that fails.
 pub fn become_program(command: &Command) -> HostError {
     let program = command.program.display().to_string();
-    let result = default_signals().and_then(|()| {
+    let failed = default_signals().err().unwrap_or_else(|| {
         let mut exec = std::process::Command::new(&command.program);
         if command.inherit == Inherit::Nothing {
             exec.env_clear();
@@ -18,9 +18,9 @@ pub fn become_program(command: &Command) -> HostError {
         exec.args(&command.args)
             .current_dir(&command.directory)
             .envs(command.env.iter().map(|(name, value)| (name, Secret::reveal(value))));
-        Err(exec.exec())
+        exec.exec()
     });
-    HostError::Spawn { program, source: result.err().unwrap_or_else(|| io::Error::other("it did not start")) }
+    HostError::Spawn { program, source: failed }
 }
 
 /// A shell starts `command &` with SIGINT and SIGQUIT ignored, and programs inherit that: they
@@ -29,7 +29,8 @@ fn default_signals() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _entered = runtime.enter();
     for kind in [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup()] {
-        signal(kind)?;
+        // The handler stays when the stream of its signals is dropped.
+        drop(signal(kind)?);
     }
     Ok(())
 }

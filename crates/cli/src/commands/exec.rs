@@ -4,7 +4,7 @@
 use release_core::command::Command;
 use release_core::environment;
 use release_core::release::{Generation, ReleaseId};
-use release_steps::record;
+use release_core::release_record::ReleaseRecord;
 
 use crate::error::Error;
 use crate::site::{Site, caller};
@@ -20,7 +20,7 @@ pub(crate) fn run(
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
-    let record = record::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
+    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
     let record = record.ok_or_else(|| unknown(&release))?;
     let env_file = site.env_file(&record.config)?;
     let mut env = environment::of_release(

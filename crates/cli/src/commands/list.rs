@@ -8,7 +8,6 @@ use release_core::host::Files;
 use release_core::release::ReleaseId;
 use release_core::revision::Revision;
 use release_core::state::Fate;
-use release_steps::record;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -42,7 +41,7 @@ fn releases(site: &Site) -> Result<Vec<Release>, Error> {
     let named = |path: &std::path::PathBuf| path.file_stem()?.to_str()?.parse().ok();
     let on_disk: Vec<ReleaseId> = site.host.list(&site.layout.releases())?.iter().filter_map(named).collect();
     // A failed release leaves no directory, but a record, until it is pruned.
-    let recorded = record::known(&site.host, &site.layout)?;
+    let recorded: Vec<ReleaseId> = site.host.list(&site.layout.release_records())?.iter().filter_map(named).collect();
     let all: BTreeSet<ReleaseId> = on_disk.into_iter().chain(recorded).collect();
     all.into_iter()
         .rev()

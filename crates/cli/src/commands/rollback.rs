@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use release_core::host::Services;
 use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
 use release_core::run::Action;
 use release_core::service::programs_of;
 use release_core::state::State;
-use release_steps::record;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -35,7 +35,7 @@ fn target(site: &Site, state: &State, to: Option<ReleaseId>) -> Result<Target, E
             .map(|activation| activation.generation.release.clone())
             .ok_or_else(|| nothing_before(&current))?,
     };
-    let record = record::read(&site.host, &site.layout, &release)?.ok_or_else(|| Error::Failed {
+    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.ok_or_else(|| Error::Failed {
         what: format!("nothing is known of {release}: its record is missing"),
         help: "choose another one of `release list`".to_owned(),
     })?;

@@ -4,11 +4,11 @@ use release_core::event::Observer;
 use release_core::exit_code;
 use release_core::host::{Clock, Files, Services};
 use release_core::release::Generation;
+use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
 use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
 use release_steps::health_check::HealthCheck;
-use release_steps::record;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -51,7 +51,7 @@ fn active(site: &Site) -> Result<Run, Error> {
         help: "deploy a revision first: `release deploy main`".to_owned(),
     };
     let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let record = record::read(&site.host, &site.layout, &generation.release)?.ok_or_else(nothing)?;
+    let record = ReleaseRecord::read(&site.host, &site.layout, &generation.release)?.ok_or_else(nothing)?;
     let target = Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)
 }
