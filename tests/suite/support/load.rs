@@ -155,7 +155,8 @@ impl Asker {
     fn read(&self, reply: &Reply, key: Option<&str>) -> Result<Answer, String> {
         let expected = if self.kind == Kind::Order { 201 } else { 200 };
         if reply.status != expected {
-            let body: String = reply.body.chars().take(120).collect();
+            let body: Vec<&str> = reply.body.split_whitespace().take(12).collect();
+            let body = body.join(" ");
             return Err(format!("{} {body}", reply.status));
         }
         let header = |name| reply.header(name).map(str::to_owned);
