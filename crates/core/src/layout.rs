@@ -167,6 +167,11 @@ impl Layout {
         self.state().join("log/push").join(format!("{process}.log"))
     }
 
+    /// Which migrations stood before a release applied its own.
+    pub fn migrations_record(&self, release: &ReleaseId) -> PathBuf {
+        self.state().join("releases").join(format!("{release}.migrations.json"))
+    }
+
     /// The logs of one release's steps.
     pub fn log_dir(&self, release: &ReleaseId) -> PathBuf {
         self.state().join("log").join(release.as_str())

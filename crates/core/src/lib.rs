@@ -5,21 +5,24 @@
 //!
 //! In reading order:
 
-pub mod command;
+pub mod revision;
+pub mod release;
+pub mod layout;
 pub mod config;
 pub mod env_file;
 pub mod environment;
+pub mod command;
+pub mod redact;
+pub mod host;
+pub mod service;
+pub mod run;
+pub mod release_record;
+pub mod cache_key;
+pub mod requirements;
+pub mod step;
+pub mod plan;
+pub mod pipeline;
+pub mod journal;
+pub mod state;
 pub mod event;
 pub mod exit_code;
-pub mod host;
-pub mod journal;
-pub mod layout;
-pub mod pipeline;
-pub mod plan;
-pub mod redact;
-pub mod release;
-pub mod revision;
-pub mod run;
-pub mod service;
-pub mod state;
-pub mod step;

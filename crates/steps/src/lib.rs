@@ -4,16 +4,22 @@
 
 pub mod recipe;
 
-pub mod activate;
-pub mod boot;
-pub mod drain;
-pub mod health_check;
-pub mod prune;
-pub mod verify;
-
 pub mod preflight;
 
-mod answer;
-mod restored;
+pub mod record;
+pub mod checkout;
+pub mod link_shared;
+pub mod boot;
+pub mod health_check;
+pub mod activate;
+pub mod verify;
+pub mod drain;
+pub mod prune;
+
+pub mod cache;
 pub mod retire;
+
+mod answer;
+mod place;
+mod restored;
 mod watch;

@@ -154,7 +154,10 @@ impl Files for FakeHost {
             match (copied.is_empty(), tree.at(to)) {
                 (true, _) => Err(io::ErrorKind::NotFound.into()),
                 (false, Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
-                (false, None) => tree.plant(to, copied),
+                (false, None) => {
+                    tree.make_dir(to.parent().unwrap_or(to))?;
+                    tree.plant(to, copied)
+                }
             }
         })?;
         progress(Progress { done: files, total: files, unit: "files" });

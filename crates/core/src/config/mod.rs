@@ -24,6 +24,7 @@ pub use wait::Wait;
 
 /// The effective configuration of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Config {
     /// The app's name, for messages and generated files.
     pub app: String,
@@ -81,6 +82,7 @@ impl Default for Config {
 
 /// The Python environment of a release.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Python {
     /// The interpreter's version, such as `3.11`; `None` for `python3`.
     pub version: Option<String>,
@@ -168,6 +170,7 @@ pub enum Handover {
 
 /// How a service shows that it is well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Health {
     /// What is asked: a path that begins with `/`.
     pub path: String,
@@ -195,6 +198,7 @@ impl Default for Health {
 
 /// How a process is asked to end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Stop {
     /// The signal, such as `TERM`.
     pub signal: String,
@@ -219,6 +223,7 @@ pub struct Verify {
 
 /// Where the proxy's configuration is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Proxy {
     /// Its files; none to look in the usual places.
     pub config: Vec<String>,

@@ -1,6 +1,8 @@
 //! The pipeline's promises: order, undoing in reverse, intents before effects, going on after a kill.
 
+#[cfg(test)]
 mod deeds;
+#[cfg(test)]
 mod killed;
 
 use release_core::event::Event;

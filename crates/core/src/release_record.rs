@@ -1,0 +1,59 @@
+//! What is known of a release besides its directory: kept beside it, so that a rollback runs it as it was.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::host::Host;
+use crate::layout::Layout;
+use crate::release::ReleaseId;
+use crate::revision::Revision;
+use crate::run::Run;
+use crate::step::StepError;
+
+/// The format that is written today.
+pub const VERSION: u32 = 1;
+
+/// A release, its commit and its effective configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseRecord {
+    /// The format, [`VERSION`].
+    pub version: u32,
+    /// The release.
+    pub release: ReleaseId,
+    /// Its commit.
+    pub revision: Revision,
+    /// Its effective configuration.
+    pub config: Config,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+}
+
+impl ReleaseRecord {
+    /// The record of the release that `run` builds.
+    pub fn of(run: &Run, now: Timestamp) -> Self {
+        Self {
+            version: VERSION,
+            release: run.release().clone(),
+            revision: run.revision.clone(),
+            config: run.config.clone(),
+            created_at: now,
+        }
+    }
+
+    /// The record of `release`; `None` when there is none.
+    pub fn read(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> Result<Option<Self>, StepError> {
+        let path = layout.release_record(release);
+        let Some(json) = host.read(&path)? else { return Ok(None) };
+        serde_json::from_slice(&json).map(Some).map_err(|error| StepError::Refused {
+            what: format!("the record of {release} cannot be read: {error}"),
+            help: format!("look at {}; deploy its revision again", path.display()),
+        })
+    }
+
+    /// Writes it where [`ReleaseRecord::read`] finds it, for nobody else to read: `env` may hold secrets.
+    pub fn write(&self, host: &dyn Host, layout: &Layout) -> Result<(), StepError> {
+        let json = serde_json::to_vec_pretty(self).expect("a record has text keys only");
+        Ok(host.write(&layout.release_record(&self.release), &json, 0o600)?)
+    }
+}
