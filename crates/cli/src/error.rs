@@ -56,7 +56,9 @@ impl Error {
             Error::Find(FindError::Host(error)) | Error::Host(error) => error.help(),
             Error::Step(error) => error.help(),
             Error::Lock(error) => error.help(),
-            Error::Usage { help, .. } | Error::Failed { help, .. } | Error::Stuck { help, .. } => Some(help.clone()),
+            Error::Usage { help, .. } | Error::Failed { help, .. } | Error::Stuck { help, .. } => {
+                Some(help.clone())
+            }
             Error::Config(_) | Error::Preflight(_) | Error::Bug(_) => None,
         }
     }

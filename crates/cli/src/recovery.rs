@@ -17,7 +17,8 @@ pub(crate) fn recover(site: &mut Site, screen: &Screen) -> Result<bool, Error> {
     let state = site.state()?;
     let Some(interrupted) = state.interrupted.clone() else { return Ok(false) };
     let step = interrupted.step().unwrap_or("begin");
-    screen.say(&format!("recovering: the run to {} was interrupted at {step}", interrupted.generation.release));
+    screen
+        .say(&format!("recovering: the run to {} was interrupted at {step}", interrupted.generation.release));
     let orphans = site.host.end_left_behind(&interrupted.run)?;
     if orphans > 0 {
         screen.say(&format!("  ended {orphans} processes that it left behind"));
@@ -55,6 +56,9 @@ fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrup
 fn stuck(site: &Site) -> Error {
     Error::Stuck {
         what: "the interrupted run could not be put in order".to_owned(),
-        help: format!("mend what is said above, then `release recover --root {}`", site.layout.root().display()),
+        help: format!(
+            "mend what is said above, then `release recover --root {}`",
+            site.layout.root().display()
+        ),
     }
 }

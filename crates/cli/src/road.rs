@@ -16,11 +16,13 @@ use release_core::release::Generation;
 use release_core::revision::Revision;
 use release_core::run::{Action, Run, RunId};
 use release_core::state::State;
+use release_core::step::Context;
 use release_host::{Holder, JournalFile, Lock};
-use release_steps::recipe;
+use release_steps::preflight::{self, Problem};
+use release_steps::{frontend, recipe};
 
 use crate::error::Error;
-use crate::output::{Both, LogFile, Screen};
+use crate::output::{Both, LogFile, Screen, Silent};
 use crate::site::{Site, caller};
 
 /// What a run is about, before it has a name.
@@ -54,13 +56,26 @@ pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) ->
 
 /// How the process manager calls us: `release exec --root …`.
 fn door(layout: &Layout) -> Result<Vec<String>, Error> {
-    let own = std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
+    let own =
+        std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
     let root = layout.root().display().to_string();
     Ok(vec![own.display().to_string(), "exec".to_owned(), "--root".to_owned(), root])
 }
 
+/// Everything that stands in the way of `run`.
+pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
+    let cx = Context { host: &site.host, run, observer: &Silent, step: "preflight" };
+    let has_frontend = frontend::is_there(&cx)?;
+    Ok(preflight::problems(&site.host, &run.layout, &run.config, has_frontend))
+}
+
 /// Takes the lock, waiting for it at most `wait`.
-pub(crate) fn lock(site: &Site, action: &str, revision: Option<&str>, wait: Option<Duration>) -> Result<Lock, Error> {
+pub(crate) fn lock(
+    site: &Site,
+    action: &str,
+    revision: Option<&str>,
+    wait: Option<Duration>,
+) -> Result<Lock, Error> {
     let holder = Holder {
         pid: std::process::id(),
         user: user(),
@@ -90,7 +105,13 @@ pub(crate) fn plan(action: Action) -> Plan {
 }
 
 /// Carries out a run that was not begun yet, and gives the exit code.
-pub(crate) fn carry_out(site: &mut Site, lock: &Lock, screen: &Screen, run: &Run, started: Instant) -> Result<u8, Error> {
+pub(crate) fn carry_out(
+    site: &mut Site,
+    lock: &Lock,
+    screen: &Screen,
+    run: &Run,
+    started: Instant,
+) -> Result<u8, Error> {
     site.host.begin(run.id.clone());
     lock.revision(&run.revision);
     let journal = JournalFile::open(&site.layout)?;
@@ -114,7 +135,13 @@ pub(crate) fn carry_out(site: &mut Site, lock: &Lock, screen: &Screen, run: &Run
 }
 
 /// Goes on with a run that was killed. True if all is in order afterwards.
-pub(crate) fn resume(site: &mut Site, screen: &Screen, run: &Run, state: &State, active: bool) -> Result<u8, Error> {
+pub(crate) fn resume(
+    site: &mut Site,
+    screen: &Screen,
+    run: &Run,
+    state: &State,
+    active: bool,
+) -> Result<u8, Error> {
     let started = Instant::now();
     let Some(interrupted) = &state.interrupted else { return Ok(exit_code::DONE) };
     let journal = JournalFile::open(&site.layout)?;
@@ -147,7 +174,8 @@ fn finish(
 ) -> Result<u8, Error> {
     let (outcome, end, code) = verdict(run.action, &ended);
     if let Some(end) = end {
-        let note = failure(&ended).map(|failure| format!("{}: {}", failure.step, failure.error.in_one_line()));
+        let note =
+            failure(&ended).map(|failure| format!("{}: {}", failure.step, failure.error.in_one_line()));
         journal.append(&run.id, Entry::End { outcome: end, note })?;
     }
     observer.observe(&Event::Finished {
@@ -168,10 +196,16 @@ fn verdict(action: Action, ended: &Ended) -> (Outcome, Option<End>, u8) {
     };
     match ended {
         Ended::Completed => (done, Some(End::Activated), exit_code::DONE),
-        Ended::Undone { after_activate: false, .. } => (Outcome::Failed, Some(End::Undone), exit_code::FAILED),
-        Ended::Undone { after_activate: true, .. } => (Outcome::RolledBack, Some(End::FlippedBack), exit_code::ROLLED_BACK),
+        Ended::Undone { after_activate: false, .. } => {
+            (Outcome::Failed, Some(End::Undone), exit_code::FAILED)
+        }
+        Ended::Undone { after_activate: true, .. } => {
+            (Outcome::RolledBack, Some(End::FlippedBack), exit_code::ROLLED_BACK)
+        }
         Ended::Recovered { after_activate: false } => (Outcome::Failed, Some(End::Undone), exit_code::DONE),
-        Ended::Recovered { after_activate: true } => (Outcome::RolledBack, Some(End::FlippedBack), exit_code::DONE),
+        Ended::Recovered { after_activate: true } => {
+            (Outcome::RolledBack, Some(End::FlippedBack), exit_code::DONE)
+        }
         Ended::Stuck { .. } => (Outcome::Stuck, None, exit_code::STUCK),
     }
 }
@@ -188,14 +222,20 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
     if let Some(Failure { step, error }) = failure(ended) {
         let log = site.layout.run_log(run.release());
         let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
-        let told = InStep { step, error };
-        screen.explain(&told, error.output(), Some(help));
+        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
     }
     if let Ended::Stuck { undo, remaining, .. } = ended {
-        let told = NotUndone { step: undo.step, error: &undo.error };
         let root = site.layout.root().display();
-        let help = format!("mend that, then `release recover --root {root}` goes on; still standing: {}", remaining.join(", "));
-        screen.explain(&told, undo.error.output(), Some(help));
+        let help = format!(
+            "mend that, then `release recover --root {root}` goes on; still standing: {}",
+            remaining.join(", ")
+        );
+        screen.explain(
+            &format!("{} could not be undone: ", undo.step),
+            &undo.error,
+            undo.error.output(),
+            Some(help),
+        );
     }
     if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
         screen.say(&match site.current()? {
@@ -204,21 +244,4 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
         });
     }
     Ok(())
-}
-
-/// A failure with the step that it happened in.
-#[derive(Debug, thiserror::Error)]
-#[error("{step}: {error}")]
-struct InStep<'a> {
-    step: &'static str,
-    #[source]
-    error: &'a release_core::step::StepError,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{step} could not be undone: {error}")]
-struct NotUndone<'a> {
-    step: &'static str,
-    #[source]
-    error: &'a release_core::step::StepError,
 }

@@ -6,7 +6,7 @@ use crate::journal::{Entry, Journal, Mark};
 use crate::plan::{BoxedStep, Plan, Stage};
 use crate::run::Run;
 use crate::state::Interrupted;
-use crate::step::{Context, Outcome, Step, StepError};
+use crate::step::{Context, Outcome, Step, StepError, UndoPolicy};
 
 /// The step after which users see the target release.
 pub const ACTIVATE: &str = "activate";
@@ -181,6 +181,9 @@ impl Pipeline<'_> {
     fn undo(&self, begun: &[&dyn Step]) -> Result<(), (Failure, Vec<String>)> {
         self.host.ignore_interruptions();
         for (index, step) in begun.iter().enumerate().rev() {
+            if step.undo_policy() == UndoPolicy::Nothing {
+                continue;
+            }
             let id = step.id();
             self.observer.observe(&Event::UndoStarted { step: id.to_owned() });
             // A full disk may refuse these marks; what undoing removes may be what fills it.

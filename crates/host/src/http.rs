@@ -98,7 +98,9 @@ impl Get {
         let request = self.request()?;
         let (status, body) = match &self.address {
             Address::Socket(socket) => send(UnixStream::connect(socket).await?, request, PAGE_LIMIT).await?,
-            Address::Tcp { address, .. } => send(TcpStream::connect(address).await?, request, PAGE_LIMIT).await?,
+            Address::Tcp { address, .. } => {
+                send(TcpStream::connect(address).await?, request, PAGE_LIMIT).await?
+            }
         };
         Ok(Reply { status: status.as_u16(), body: String::from_utf8_lossy(&body).into_owned() })
     }
@@ -144,7 +146,9 @@ where
 
 fn say_who_asks(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("release/", env!("CARGO_PKG_VERSION"))));
+    headers
+        .entry(USER_AGENT)
+        .or_insert(HeaderValue::from_static(concat!("release/", env!("CARGO_PKG_VERSION"))));
 }
 
 async fn beginning(mut body: Incoming, limit: usize) -> hyper::Result<Vec<u8>> {
@@ -224,7 +228,9 @@ mod tests {
         assert_eq!(reply, Reply { status: 503, body: "later".to_owned() });
         let asked = asked.join().unwrap();
         assert!(asked.starts_with("get /healthz?full=1 http/1.1\r\n"), "{asked}");
-        for line in ["host: localhost", "connection: close", "user-agent: release/0.", "x-forwarded-proto: https"] {
+        for line in
+            ["host: localhost", "connection: close", "user-agent: release/0.", "x-forwarded-proto: https"]
+        {
             assert!(asked.contains(&format!("\r\n{line}")), "{line} in {asked}");
         }
     }

@@ -12,8 +12,11 @@ const LISTENS: &[u8] = b"00010000";
 const CONNECTED: &[u8] = b"03";
 
 pub(crate) fn socket_use(socket: &Path) -> HostResult<SocketUse> {
-    let table = std::fs::read(TABLE)
-        .map_err(|source| HostError::Io { action: "read", path: TABLE.into(), source })?;
+    let table = std::fs::read(TABLE).map_err(|source| HostError::Io {
+        action: "read",
+        path: TABLE.into(),
+        source,
+    })?;
     Ok(count(&table, socket))
 }
 

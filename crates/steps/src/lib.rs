@@ -9,6 +9,8 @@ pub mod preflight;
 pub mod record;
 pub mod checkout;
 pub mod link_shared;
+pub mod venv;
+pub mod frontend;
 pub mod boot;
 pub mod health_check;
 pub mod activate;
@@ -20,6 +22,7 @@ pub mod cache;
 pub mod retire;
 
 mod answer;
+mod interpreter;
 mod place;
 mod restored;
 mod watch;

@@ -4,9 +4,30 @@ use release_core::plan::Plan;
 
 use crate::activate::Activate;
 use crate::boot::Boot;
+use crate::checkout::Checkout;
 use crate::drain::Drain;
+use crate::frontend::Frontends;
 use crate::health_check::HealthCheck;
+use crate::link_shared::LinkShared;
+use crate::prune::Prune;
+use crate::record::Record;
+use crate::venv::Venv;
 use crate::verify::Verify;
+
+/// Builds a revision and makes it active.
+pub fn deploy() -> Plan {
+    Plan::default()
+        .step(Record)
+        .step(Checkout)
+        .step(LinkShared)
+        .together(Venv, Frontends)
+        .step(Boot)
+        .step(HealthCheck)
+        .step(Activate)
+        .step(Verify)
+        .afterwards(Drain)
+        .afterwards(Prune)
+}
 
 /// Makes a release active that exists already.
 ///

@@ -15,6 +15,9 @@ const WATCH: Duration = Duration::from_millis(100);
 /// A service that answers the same error for so long will not get well by waiting.
 const STABLE: Duration = Duration::from_secs(5);
 
+/// How long a request of the warm-up may take that was turned away at first.
+const LATER: Duration = Duration::from_secs(5);
+
 /// One service of the new generation under observation.
 pub(crate) struct Watch<'a> {
     cx: &'a Context<'a>,
@@ -88,15 +91,18 @@ impl<'a> Watch<'a> {
             return Ok(());
         }
         let limit = self.service.health.timeout.0;
-        let answers = self.question.ask_many(self.cx, limit, count)?;
-        let good = answers.iter().filter(|answer| answer.is_good()).count();
-        if good >= count {
-            return Ok(());
+        for answer in self.question.ask_many(self.cx, limit, count)? {
+            // A short queue may turn some of them away: that says nothing of its health.
+            let again = matches!(answer, Answer::Silence(_));
+            let answer =
+                if again { self.question.ask_until(self.cx, LATER, Answer::is_good)? } else { answer };
+            if !answer.is_good() {
+                self.same_process()?;
+                let what = answer.what(self.question.path);
+                return Err(self.fails(&format!("{what}, asked {count} times at once")));
+            }
         }
-        self.same_process()?;
-        let bad = answers.iter().find(|answer| !answer.is_good());
-        let why = bad.map_or_else(String::new, |answer| format!(": it {}", answer.what(self.question.path)));
-        Err(self.fails(&format!("answers only {good} of {count} requests at once well{why}")))
+        Ok(())
     }
 
     /// Sees that it stays well: a process that dies seconds after its start must not get users.

@@ -52,13 +52,15 @@ fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
         Err(error) => return Ok(vec![problem_of(&error)]),
     };
     let state = site.state()?;
-    let release = ReleaseId::new(release_core::host::Clock::now(&site.host), &revision, state.known().cloned());
-    let target = Target { action: Action::Deploy, generation: Generation { release, number: 1 }, revision, config };
+    let release =
+        ReleaseId::new(release_core::host::Clock::now(&site.host), &revision, state.known().cloned());
+    let target =
+        Target { action: Action::Deploy, generation: Generation { release, number: 1 }, revision, config };
     let run = match road::run(site, preview.layout.clone(), &state, target) {
         Ok(run) => run,
         Err(error) => return Ok(vec![problem_of(&error)]),
     };
-    let mut problems = preflight::problems(&site.host, &run);
+    let mut problems = road::problems(site, &run)?;
     problems.extend(preflight::proxy_problems(&site.host, &site.layout, &run.config));
     Ok(problems)
 }

@@ -9,7 +9,6 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
 use release_core::run::Action;
 use release_core::state::State;
-use release_steps::preflight;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -45,7 +44,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision, config };
     let run = road::run(&site, site.layout.clone(), &state, target)?;
-    let problems = preflight::problems(&site.host, &run);
+    let problems = road::problems(&site, &run)?;
     if !problems.is_empty() {
         return Err(Error::Preflight(problems));
     }
@@ -80,6 +79,7 @@ fn live(site: &Site, state: &State, revision: &Revision) -> Result<Option<Releas
 pub(crate) fn no_repository() -> Error {
     Error::Usage {
         what: "no repository is named".to_owned(),
-        help: "add `repository: /srv/git/shop.git` (or an ssh or https URL) to the root's release.yml".to_owned(),
+        help: "add `repository: /srv/git/shop.git` (or an ssh or https URL) to the root's release.yml"
+            .to_owned(),
     }
 }

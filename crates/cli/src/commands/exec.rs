@@ -55,7 +55,10 @@ fn unknown(release: &ReleaseId) -> Error {
 }
 
 fn no_service(name: &str, release: &ReleaseId) -> Error {
-    usage(format!("{release} has no service `{name}` with a command"), "look at `services:` in its release.yml")
+    usage(
+        format!("{release} has no service `{name}` with a command"),
+        "look at `services:` in its release.yml",
+    )
 }
 
 fn undefined(variable: &str, service: &str) -> Error {

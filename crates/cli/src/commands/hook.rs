@@ -44,8 +44,15 @@ pub(crate) fn install(site: &Site, screen: &Screen, repository: &Path) -> Result
 }
 
 fn script(site: &Site) -> Result<String, Error> {
-    let own = std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
-    let words = [&own.display().to_string(), "hook", "post-receive", "--root", &site.layout.root().display().to_string()];
+    let own =
+        std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
+    let words = [
+        &own.display().to_string(),
+        "hook",
+        "post-receive",
+        "--root",
+        &site.layout.root().display().to_string(),
+    ];
     let command = shell_words::join(words);
     Ok(format!("#!/bin/sh\n{MARK}: a push to the configured branch is deployed.\nexec {command}\n"))
 }
@@ -79,10 +86,14 @@ pub(crate) fn post_receive(site: &Site, screen: &Screen) -> Result<u8, Error> {
 
 fn deploy(site: &Site, screen: &Screen, branch: &str, revision: &str) -> Result<u8, Error> {
     // git runs the hook in the repository that received the push.
-    let repository = std::env::current_dir().map_err(|error| Error::Bug(format!("no working directory: {error}")))?;
+    let repository =
+        std::env::current_dir().map_err(|error| Error::Bug(format!("no working directory: {error}")))?;
     let log = site.layout.push_log(std::process::id());
     site.host.write(&log, b"", 0o600)?;
-    screen.say(&format!("{branch} is now {}; deploying (it goes on if you disconnect)", revision.get(..7).unwrap_or(revision)));
+    screen.say(&format!(
+        "{branch} is now {}; deploying (it goes on if you disconnect)",
+        revision.get(..7).unwrap_or(revision)
+    ));
     let worker = detached(site, &repository, branch, &log).map_err(|source| Error::Failed {
         what: format!("cannot start the deploy: {source}"),
         help: format!("deploy it by hand: `release deploy {branch}`"),

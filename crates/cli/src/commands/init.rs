@@ -41,7 +41,8 @@ impl Project {
         let manage = find(here, "manage.py");
         let frontend = find(here, "package.json");
         let settings = manage.as_ref().and_then(|path| settings_in(&std::fs::read_to_string(path).ok()?));
-        let wsgi = settings.as_ref().and_then(|settings| Some(format!("{}.wsgi", settings.split('.').next()?)));
+        let wsgi =
+            settings.as_ref().and_then(|settings| Some(format!("{}.wsgi", settings.split('.').next()?)));
         let name = here.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         Self {
             app: plain(&name),
@@ -54,7 +55,10 @@ impl Project {
     }
 
     fn release_yml(&self) -> String {
-        let mut text = format!("# How `release` deploys this app. Everything that is not said here is detected.\napp: {}\n\n", self.app);
+        let mut text = format!(
+            "# How `release` deploys this app. Everything that is not said here is detected.\napp: {}\n\n",
+            self.app
+        );
         text += "# What outlives a release: links to shared/ on the server.\n";
         text += "# linked_dirs: [media, log]\n# linked_files: [config/secrets.json]\n\n";
         text += "# Variables for the app's processes. Secrets go into shared/.env on the server.\n# env: {OPENBLAS_NUM_THREADS: 4}\n\n";
@@ -62,17 +66,28 @@ impl Project {
             text += "# No requirements.txt was found; name your requirement files:\n# python: {requirements: [requirements/production.txt]}\n\n";
         }
         if let Some(directory) = &self.frontend {
-            text += &format!("# Found a front end; these are the defaults.\n# frontend: [{{directory: {directory}, install: npm ci, build: npm run build, outputs: [dist]}}]\n\n");
+            text += &format!(
+                "# Found a front end; these are the defaults.\n# frontend: [{{directory: {directory}, install: npm ci, build: npm run build, outputs: [dist]}}]\n\n"
+            );
         }
         match &self.settings {
-            Some(settings) if self.directory == "." => text += &format!("django: {{settings: {settings}}}\n\n"),
-            Some(settings) => text += &format!("django: {{settings: {settings}, directory: {}}}\n\n", self.directory),
-            None => text += "# No manage.py was found; for a Django app say:\n# django: {settings: mysite.settings}\n\n",
+            Some(settings) if self.directory == "." => {
+                text += &format!("django: {{settings: {settings}}}\n\n")
+            }
+            Some(settings) => {
+                text += &format!("django: {{settings: {settings}, directory: {}}}\n\n", self.directory)
+            }
+            None => {
+                text += "# No manage.py was found; for a Django app say:\n# django: {settings: mysite.settings}\n\n"
+            }
         }
-        let chdir = if self.directory == "." { String::new() } else { format!(" --chdir {}", self.directory) };
+        let chdir =
+            if self.directory == "." { String::new() } else { format!(" --chdir {}", self.directory) };
         let wsgi = self.wsgi.as_deref().unwrap_or("mysite.wsgi");
         text += "services:\n  web:\n    # $SOCKET is where the release is to listen; the proxy reaches it as current/run/web.sock.\n";
-        text += &format!("    command: \"gunicorn {wsgi}{chdir} -w 3 --bind unix:$SOCKET\"\n    handover: socket\n");
+        text += &format!(
+            "    command: \"gunicorn {wsgi}{chdir} -w 3 --bind unix:$SOCKET\"\n    handover: socket\n"
+        );
         text += "    # A page that answers 200 when all is well, asked with `Host: localhost`.\n    health: {path: /}\n";
         text
     }
@@ -86,14 +101,21 @@ fn find(here: &Path, name: &str) -> Option<PathBuf> {
     }
     let entries = std::fs::read_dir(here).ok()?.flatten().map(|entry| entry.path());
     let mut found: Vec<PathBuf> = entries.map(|path| path.join(name)).filter(|path| path.is_file()).collect();
-    found.retain(|path| !path.components().any(|part| matches!(part.as_os_str().to_str(), Some("node_modules" | "venv" | ".venv"))));
+    found.retain(|path| {
+        !path
+            .components()
+            .any(|part| matches!(part.as_os_str().to_str(), Some("node_modules" | "venv" | ".venv")))
+    });
     found.sort();
     found.into_iter().next()
 }
 
 fn below(here: &Path, file: &Path) -> String {
     let directory = file.parent().and_then(|parent| parent.strip_prefix(here).ok());
-    directory.map(|path| path.display().to_string()).filter(|path| !path.is_empty()).unwrap_or_else(|| ".".to_owned())
+    directory
+        .map(|path| path.display().to_string())
+        .filter(|path| !path.is_empty())
+        .unwrap_or_else(|| ".".to_owned())
 }
 
 /// The module in `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")`.
@@ -135,13 +157,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("backend")).unwrap();
         std::fs::create_dir(dir.path().join("web")).unwrap();
-        std::fs::write(dir.path().join("backend/manage.py"), "'DJANGO_SETTINGS_MODULE', 'shop.settings'").unwrap();
+        std::fs::write(dir.path().join("backend/manage.py"), "'DJANGO_SETTINGS_MODULE', 'shop.settings'")
+            .unwrap();
         std::fs::write(dir.path().join("web/package.json"), "{}").unwrap();
         let mut project = Project::look(dir.path());
         project.app = "shop".to_owned();
         let text = project.release_yml();
-        let uncommented: String =
-            text.lines().map(|line| line.strip_prefix("# ").filter(|l| l.contains(": ") && l.ends_with(['}', ']'])).unwrap_or(line)).map(|line| format!("{line}\n")).collect();
+        let uncommented: String = text
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|l| l.contains(": ") && l.ends_with(['}', ']']))
+                    .unwrap_or(line)
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
         for text in [text, uncommented] {
             let config = config::parse(Some(Source { name: "release.yml", text: &text }), None).unwrap();
             let django = config.django.unwrap();

@@ -41,7 +41,8 @@ fn releases(site: &Site) -> Result<Vec<Release>, Error> {
     let named = |path: &std::path::PathBuf| path.file_stem()?.to_str()?.parse().ok();
     let on_disk: Vec<ReleaseId> = site.host.list(&site.layout.releases())?.iter().filter_map(named).collect();
     // A failed release leaves no directory, but a record, until it is pruned.
-    let recorded: Vec<ReleaseId> = site.host.list(&site.layout.release_records())?.iter().filter_map(named).collect();
+    let recorded: Vec<ReleaseId> =
+        site.host.list(&site.layout.release_records())?.iter().filter_map(named).collect();
     let all: BTreeSet<ReleaseId> = on_disk.into_iter().chain(recorded).collect();
     all.into_iter()
         .rev()
@@ -53,7 +54,13 @@ fn releases(site: &Site) -> Result<Vec<Release>, Error> {
                 Some(Fate::Failed) | None => "failed",
             };
             let size_bytes = site.host.size(&site.layout.release(&id))?;
-            Ok(Release { revision: state.revision(&id).cloned(), state: fate, created_at: id.created_at(), size_bytes, id })
+            Ok(Release {
+                revision: state.revision(&id).cloned(),
+                state: fate,
+                created_at: id.created_at(),
+                size_bytes,
+                id,
+            })
         })
         .collect()
 }
@@ -64,7 +71,11 @@ fn text(list: &List) -> String {
     }
     let line = |release: &Release| {
         let Release { id, state, created_at, size_bytes, .. } = release;
-        format!("{id}  {state:<11}  {}  {:>9}\n", created_at.strftime("%Y-%m-%d %H:%M:%S UTC"), bytes(*size_bytes))
+        format!(
+            "{id}  {state:<11}  {}  {:>9}\n",
+            created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            bytes(*size_bytes)
+        )
     };
     list.releases.iter().map(line).collect()
 }

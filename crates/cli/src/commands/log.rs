@@ -42,7 +42,12 @@ struct StepFacts {
 }
 
 /// Shows the log of `release`, or of the last run.
-pub(crate) fn run(site: &Site, screen: &Screen, release: Option<ReleaseId>, step: Option<String>) -> Result<u8, Error> {
+pub(crate) fn run(
+    site: &Site,
+    screen: &Screen,
+    release: Option<ReleaseId>,
+    step: Option<String>,
+) -> Result<u8, Error> {
     let runs = Runs { runs: runs(&site.records()?, release.as_ref()) };
     if screen.is_json() {
         screen.facts(&runs, String::new);
@@ -77,7 +82,12 @@ fn runs(records: &[Record], release: Option<&ReleaseId>) -> Vec<RunFacts> {
             }),
             Entry::Step { step, mark, note } => {
                 if let Some(run) = runs.last_mut() {
-                    run.steps.push(StepFacts { step: step.clone(), mark: *mark, at: record.at, note: note.clone() });
+                    run.steps.push(StepFacts {
+                        step: step.clone(),
+                        mark: *mark,
+                        at: record.at,
+                        note: note.clone(),
+                    });
                 }
             }
             Entry::End { outcome, note } => {
@@ -92,5 +102,8 @@ fn runs(records: &[Record], release: Option<&ReleaseId>) -> Vec<RunFacts> {
 }
 
 fn none(what: String) -> Error {
-    Error::Usage { what, help: "`release list` shows the releases; logs go when a release is pruned".to_owned() }
+    Error::Usage {
+        what,
+        help: "`release list` shows the releases; logs go when a release is pruned".to_owned(),
+    }
 }

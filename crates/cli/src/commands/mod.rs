@@ -40,8 +40,12 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Recover => recover::run(existing()?, screen),
         Command::Start => start::run(existing()?, screen),
         Command::Stop => stop::run(existing()?, screen),
-        Command::Hook { command: Hook::Install { repository } } => hook::install(&existing()?, screen, &repository),
+        Command::Hook { command: Hook::Install { repository } } => {
+            hook::install(&existing()?, screen, &repository)
+        }
         Command::Hook { command: Hook::PostReceive } => hook::post_receive(&existing()?, screen),
-        Command::Retire { release, generation, after } => retire::run(existing()?, screen, release, generation, after),
+        Command::Retire { release, generation, after } => {
+            retire::run(existing()?, screen, release, generation, after)
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! `release plan`: what a deploy would do and why, from true reads. It changes nothing.
 
-use release_core::event::{Event, Observer};
 use release_core::exit_code;
 use release_core::host::{Clock, Git};
 use release_core::layout::Layout;
@@ -8,12 +7,11 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
 use release_core::run::{Action, Run};
 use release_core::step::{Context, Look, Step, UndoPolicy};
-use release_steps::preflight;
 use serde::Serialize;
 
 use crate::commands::deploy::no_repository;
 use crate::error::Error;
-use crate::output::Screen;
+use crate::output::{Screen, Silent};
 use crate::road::{self, Target};
 use crate::site::Site;
 
@@ -69,17 +67,10 @@ pub(crate) fn run(site: &Site, screen: &Screen, name: Option<String>) -> Result<
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision: revision.clone(), config };
     let run = road::run(site, preview.layout.clone(), &state, target)?;
-    let problems = preflight::problems(&site.host, &run).into_iter().map(|problem| problem.what).collect();
+    let problems = road::problems(site, &run)?.into_iter().map(|problem| problem.what).collect();
     let facts = Facts { revision, subject, live, steps: steps(site, &run)?, problems };
     screen.facts(&facts, || text(&facts));
     Ok(exit_code::DONE)
-}
-
-/// A plan is shown whole or not at all: what its reads tell on the way is not.
-struct Silent;
-
-impl Observer for Silent {
-    fn observe(&self, _: &Event) {}
 }
 
 fn steps(site: &Site, run: &Run) -> Result<Vec<StepFacts>, Error> {

@@ -18,7 +18,13 @@ use crate::site::Site;
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Waits, and stops the generation unless it serves again.
-pub(crate) fn run(site: Site, screen: &Screen, release: ReleaseId, number: u32, after: u64) -> Result<u8, Error> {
+pub(crate) fn run(
+    site: Site,
+    screen: &Screen,
+    release: ReleaseId,
+    number: u32,
+    after: u64,
+) -> Result<u8, Error> {
     let generation = Generation { release, number };
     site.host.pause(Duration::from_secs(after))?;
     let _lock = road::lock(&site, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;

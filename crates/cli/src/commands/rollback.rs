@@ -16,7 +16,12 @@ use crate::road::{self, Target};
 use crate::site::Site;
 
 /// Rolls back to `to`, or to what served before.
-pub(crate) fn run(mut site: Site, screen: &Screen, to: Option<ReleaseId>, wait: Option<Duration>) -> Result<u8, Error> {
+pub(crate) fn run(
+    mut site: Site,
+    screen: &Screen,
+    to: Option<ReleaseId>,
+    wait: Option<Duration>,
+) -> Result<u8, Error> {
     let started = Instant::now();
     let lock = road::lock(&site, "rollback", to.as_ref().map(ReleaseId::as_str), wait)?;
     recover(&mut site, screen)?;
@@ -62,7 +67,8 @@ fn named(site: &Site, state: &State, current: &ReleaseId, release: ReleaseId) ->
 fn generation(site: &Site, state: &State, release: &ReleaseId) -> Result<Generation, Error> {
     let last = state.activation(release).map(|activation| activation.generation.clone());
     let states = site.host.states()?;
-    let warm = last.filter(|generation| programs_of(&states, generation).any(|program| program.state.is_alive()));
+    let warm =
+        last.filter(|generation| programs_of(&states, generation).any(|program| program.state.is_alive()));
     Ok(warm.unwrap_or_else(|| state.next_generation(release)))
 }
 

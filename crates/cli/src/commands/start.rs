@@ -26,7 +26,12 @@ pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
     site.host.stop(&old)?;
     for step in [&Boot as &dyn Step, &HealthCheck] {
         let started = site.host.elapsed();
-        step.run(&Context { host: &site.host, run: &run, observer: screen as &dyn Observer, step: step.id() })?;
+        step.run(&Context {
+            host: &site.host,
+            run: &run,
+            observer: screen as &dyn Observer,
+            step: step.id(),
+        })?;
         let took = crate::output::seconds((site.host.elapsed() - started).as_secs_f64());
         screen.say(&format!("  {:<15} {took:>8}", step.id()));
     }
@@ -52,6 +57,7 @@ fn active(site: &Site) -> Result<Run, Error> {
     };
     let generation = site.serving(&state)?.ok_or_else(nothing)?;
     let record = ReleaseRecord::read(&site.host, &site.layout, &generation.release)?.ok_or_else(nothing)?;
-    let target = Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
+    let target =
+        Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)
 }

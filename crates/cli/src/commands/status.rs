@@ -62,7 +62,8 @@ fn status(site: &Site) -> Result<Status, Error> {
     };
     let state = site.state()?;
     let current = site.current()?;
-    let previous = current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
+    let previous =
+        current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
     let interrupted = state.interrupted.as_ref().filter(|_| !held).map(|run| InterruptedAt {
         id: run.generation.release.clone(),
         step: run.step().unwrap_or("begin").to_owned(),
@@ -117,7 +118,10 @@ fn text(status: &Status) -> String {
         text += &format!("locked    by {holder}\n");
     }
     if let Some(InterruptedAt { id, step }) = &status.interrupted {
-        text += &format!("interrupted at {step} on the way to {id}; `release recover --root {}` puts it in order\n", status.root);
+        text += &format!(
+            "interrupted at {step} on the way to {id}; `release recover --root {}` puts it in order\n",
+            status.root
+        );
     }
     text
 }

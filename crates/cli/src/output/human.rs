@@ -25,7 +25,8 @@ impl Human {
     }
 
     fn begin(&self, step: &str, describe: &str) {
-        let bar = self.screen.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed:.dim}")));
+        let bar =
+            self.screen.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed:.dim}")));
         bar.set_message(describe.to_owned());
         bar.enable_steady_tick(Duration::from_millis(100));
         self.bars().insert(step.to_owned(), bar);

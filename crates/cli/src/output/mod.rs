@@ -58,12 +58,18 @@ impl Screen {
 
     /// Why it did not work, and what to do.
     pub(crate) fn error(&self, error: &Error) {
-        self.explain(error, error.output(), error.help());
+        self.explain("", error, error.output(), error.help());
     }
 
-    /// An error with its causes, a command's last lines, and help.
-    pub(crate) fn explain(&self, error: &dyn std::error::Error, output: &[String], help: Option<String>) {
-        let mut text = format!("error: {error}");
+    /// An error (after `place`, where it happened) with its causes, a command's last lines, and help.
+    pub(crate) fn explain(
+        &self,
+        place: &str,
+        error: &dyn std::error::Error,
+        output: &[String],
+        help: Option<String>,
+    ) {
+        let mut text = format!("error: {place}{error}");
         let mut cause = error.source();
         while let Some(error) = cause {
             text.push_str(&format!("\n  caused by: {error}"));
@@ -95,6 +101,13 @@ impl Observer for Both<'_> {
     }
 }
 
+/// Tells nobody: for reads whose result is shown whole or not at all.
+pub(crate) struct Silent;
+
+impl Observer for Silent {
+    fn observe(&self, _: &Event) {}
+}
+
 /// Prints a line; a reader that went away is no reason to stop.
 fn line(text: &str) {
     let mut out = std::io::stdout().lock();
@@ -121,7 +134,9 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 fn without_nulls(value: Value) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
         other => other,
     }
 }

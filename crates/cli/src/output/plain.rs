@@ -28,7 +28,10 @@ pub(super) fn text(event: &Event) -> Option<String> {
         Event::UndoEnded { step, error: Some(error) } => Some(format!("  not undone {step}: {error}")),
         Event::Warning { text } => Some(format!("warning: {text}")),
         Event::Finished { outcome, release, seconds, .. } => finished(*outcome, release.as_str(), *seconds),
-        Event::StepStarted { .. } | Event::Progress { .. } | Event::Line { .. } | Event::UndoStarted { .. } => None,
+        Event::StepStarted { .. }
+        | Event::Progress { .. }
+        | Event::Line { .. }
+        | Event::UndoStarted { .. } => None,
     }
 }
 
@@ -47,7 +50,9 @@ fn finished(outcome: Outcome, release: &str, took: f64) -> Option<String> {
     let took = seconds(took);
     match outcome {
         Outcome::Deployed => Some(format!("{release} is live, after {took}")),
-        Outcome::Unchanged => Some(format!("{release} is live already; nothing to do (--force builds it again)")),
+        Outcome::Unchanged => {
+            Some(format!("{release} is live already; nothing to do (--force builds it again)"))
+        }
         // What failed and what is live now is told as an error, with its reason.
         Outcome::Failed | Outcome::RolledBack | Outcome::Stuck => None,
     }

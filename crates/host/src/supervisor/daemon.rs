@@ -68,7 +68,10 @@ impl UnixHost {
             let output = match tokio::time::timeout(PATIENCE, self.command(supervisord).output()).await {
                 Ok(Ok(output)) => output,
                 Ok(Err(source)) => {
-                    return Err(HostError::Spawn { program: supervisord.script.display().to_string(), source });
+                    return Err(HostError::Spawn {
+                        program: supervisord.script.display().to_string(),
+                        source,
+                    });
                 }
                 Err(_) => return Err(self.not_started("it did not become a daemon")),
             };

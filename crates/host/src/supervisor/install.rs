@@ -55,7 +55,8 @@ impl UnixHost {
     fn install(&self, python: &Path, venv: &Path) -> HostResult<()> {
         let place = venv.display().to_string();
         self.asked(Command::new(python, "/").args(["-m", "venv"]).args([place]))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--no-user", "--disable-pip-version-check"];
+        let pip =
+            ["-m", "pip", "install", "--quiet", "--no-input", "--no-user", "--disable-pip-version-check"];
         let package = format!("supervisor=={VERSION}");
         self.asked(Command::new(venv.join("bin/python"), "/").args(pip).args([package])).map(|_| ())
     }
@@ -71,7 +72,9 @@ impl UnixHost {
         }
         Err(HostError::Services {
             what: format!("cannot be installed: `{command}` failed ({exit})"),
-            help: Some("install it yourself: `apt install supervisor`, or `apt install python3-venv`".to_owned()),
+            help: Some(
+                "install it yourself: `apt install supervisor`, or `apt install python3-venv`".to_owned(),
+            ),
             source: Some(said.join("\n").into()),
         })
     }

@@ -86,7 +86,8 @@ fn signal(process: &Process, signal: Signal) {
 
 fn all() -> HostResult<Vec<Process>> {
     let unreadable = |source| HostError::Io { action: "read", path: "/proc".into(), source };
-    let entries = fs::read_dir("/proc").and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
+    let entries =
+        fs::read_dir("/proc").and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
     let ids = entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     Ok(ids
         .filter(|pid| *pid != std::process::id())
@@ -143,9 +144,20 @@ mod tests {
             let args: Vec<Vec<u8>> = args.iter().map(|arg| arg.as_bytes().to_vec()).collect();
             is_supervisor(&args, b"/srv/shop/supervisord.conf")
         };
-        assert!(is_ours(&["/venv/bin/python", "/venv/bin/supervisord", "-c", "/srv/shop/supervisord.conf", ""]));
+        assert!(is_ours(&[
+            "/venv/bin/python",
+            "/venv/bin/supervisord",
+            "-c",
+            "/srv/shop/supervisord.conf",
+            ""
+        ]));
         assert!(!is_ours(&["/venv/bin/python", "/venv/bin/supervisord", "-c", "/srv/blog/supervisord.conf"]));
-        assert!(!is_ours(&["/venv/bin/python", "/venv/bin/supervisorctl", "-c", "/srv/shop/supervisord.conf"]));
+        assert!(!is_ours(&[
+            "/venv/bin/python",
+            "/venv/bin/supervisorctl",
+            "-c",
+            "/srv/shop/supervisord.conf"
+        ]));
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Services for UnixHost {
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {
-        let patience: HostResult<Vec<Duration>> = programs.iter().map(|program| self.withdraw(program)).collect();
+        let patience: HostResult<Vec<Duration>> =
+            programs.iter().map(|program| self.withdraw(program)).collect();
         let longest = patience?.into_iter().max().unwrap_or_default();
         if !self.manager_runs()? && self.has_left_something_behind()? {
             // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.

@@ -37,10 +37,7 @@ pub(super) enum RpcError {
     Fault(Fault),
     /// It broke off, or said something that nobody understands.
     #[error("its answer to {method} cannot be read")]
-    Unreadable {
-        method: &'static str,
-        source: Box<dyn Error + Send + Sync>,
-    },
+    Unreadable { method: &'static str, source: Box<dyn Error + Send + Sync> },
 }
 
 impl RpcError {

@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn a_program_that_exited_has_failed_unless_it_had_done_its_work() {
         let shown = |code: i32, exit_code| {
-            ProgramState::from(Process { name: "web".to_owned(), state: code.into(), pid: None, exit_code }).state
+            ProgramState::from(Process { name: "web".to_owned(), state: code.into(), pid: None, exit_code })
+                .state
         };
         assert_eq!(shown(100, 1), Running::Failed);
         assert_eq!(shown(100, 0), Running::Stopped);

@@ -231,7 +231,9 @@ fn what_a_killed_supervisord_left_behind_makes_way_for_its_successor() {
     shop.host.ensure_manager().unwrap();
     assert!(left.iter().chain([&child]).all(|pid| !is_alive(*pid)));
     assert_ne!(shop.manager_pid(), manager);
-    until("all are back", || shop.host.states().unwrap().iter().filter(|state| state.state.is_alive()).count() == 3);
+    until("all are back", || {
+        shop.host.states().unwrap().iter().filter(|state| state.state.is_alive()).count() == 3
+    });
 }
 
 #[test]
@@ -289,7 +291,9 @@ fn supervisord_inherits_neither_environment_nor_descriptors() {
             || !target.is_absolute() && !target.starts_with("pipe:");
         assert!(own, "{}", target.display());
     }
-    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(shop.layout.supervisor_socket()).unwrap().permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(shop.layout.supervisor_socket()).unwrap().permissions(),
+    );
     assert_eq!(mode & 0o777, 0o700);
 }
 

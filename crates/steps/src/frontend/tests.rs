@@ -1,0 +1,214 @@
+use release_core::command::{Inherit, Secret};
+use release_core::config::Frontend;
+use release_testkit::{Answer, Commit, REVISION, Scene};
+
+use super::*;
+
+const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
+const PACKAGE: &str = r#"{"scripts": {"build": "vite build"}}"#;
+
+fn app() -> Commit {
+    Commit::new(REVISION)
+        .file("manage.py", "")
+        .file("frontend/package.json", PACKAGE)
+        .file("frontend/package-lock.json", "{}")
+        .file("frontend/main.js", "1")
+}
+
+/// The commit is checked out, and the server has node and an npm that builds `dist`.
+fn scene(commit: Commit) -> Scene {
+    let scene = Scene::new();
+    scene.host.commit(commit);
+    scene.host.install("npm", "/usr/bin/npm");
+    scene.host.install("node", "/usr/bin/node");
+    scene.host.on("node --version", Answer::ok().says("v20.20.2"));
+    scene.host.on_call("npm ci", |host, command| {
+        host.put_file(command.directory.join("node_modules/vite/index.js"), "");
+        Answer::ok()
+    });
+    scene.host.on_call("npm run build", |host, command| {
+        host.put_file(command.directory.join("dist/app.js"), "built");
+        Answer::ok()
+    });
+    check_out(&scene);
+    scene
+}
+
+fn check_out(scene: &Scene) {
+    let facts = &scene.facts;
+    let (repo, release) = (facts.layout.repo(), facts.layout.release(facts.release()));
+    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &release, &|_| {}).unwrap();
+}
+
+fn next_release(scene: &mut Scene) -> String {
+    scene.facts.generation.release = "20261121T101500Z-3f2c1a9".parse().unwrap();
+    scene.facts.env.insert("RELEASE_ID".to_owned(), Secret::new("20261121T101500Z-3f2c1a9"));
+    check_out(scene);
+    "/srv/shop/releases/20261121T101500Z-3f2c1a9".to_owned()
+}
+
+fn builds(scene: &Scene) -> usize {
+    scene.host.commands_with("npm run build").len()
+}
+
+fn entries(scene: &Scene) -> Vec<std::path::PathBuf> {
+    release_core::host::Files::list(&scene.host, "/srv/shop/cache/bundle".as_ref()).unwrap()
+}
+
+#[test]
+fn a_front_end_is_found_and_built_in_its_directory() {
+    let mut scene = scene(app());
+    scene.facts.env.insert("API".to_owned(), Secret::new("https://api"));
+    assert_eq!(scene.run(&Frontends).unwrap(), Outcome::DoneWith("frontend built".to_owned()));
+    assert!(scene.host.exists(format!("{RELEASE}/frontend/dist/app.js")));
+    assert!(!scene.host.exists(format!("{RELEASE}/frontend/node_modules")));
+    let build = scene.host.commands_with("npm run build").remove(0);
+    assert_eq!(build.directory.display().to_string(), format!("{RELEASE}/frontend"));
+    assert_eq!((build.inherit, build.env["API"].reveal()), (Inherit::All, "https://api"));
+    assert!(!build.env.contains_key("RELEASE_ID"), "a bundle is used by many releases");
+    let entry = entries(&scene).remove(0);
+    assert_eq!(scene.host.text(entry.join("outputs/dist/app.js")).as_deref(), Some("built"));
+    assert!(scene.host.exists(entry.join(".complete")));
+    assert!(scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+}
+
+#[test]
+fn a_second_run_and_another_release_use_the_bundle() {
+    let mut scene = scene(app());
+    scene.run(&Frontends).unwrap();
+    let before = scene.host.all();
+    assert_eq!(scene.run(&Frontends).unwrap(), Outcome::DoneWith("frontend from the cache".to_owned()));
+    assert_eq!(scene.host.all(), before);
+    assert!(matches!(scene.look(&Frontends).unwrap(), Look::Cached(_)));
+    let release = next_release(&mut scene);
+    scene.run(&Frontends).unwrap();
+    assert!(scene.host.exists(format!("{release}/frontend/dist/app.js")));
+    assert_eq!((builds(&scene), entries(&scene).len()), (1, 1));
+}
+
+#[test]
+fn everything_that_goes_into_a_bundle_makes_another_one() {
+    let build = |commit: Commit, change: &dyn Fn(&mut Scene)| {
+        let mut scene = scene(commit);
+        change(&mut scene);
+        scene.run(&Frontends).unwrap();
+        entries(&scene).remove(0)
+    };
+    let front =
+        |install: &str| Some(vec![Frontend { install: install.to_owned(), ..Frontend::npm("frontend") }]);
+    let keys = [
+        build(app(), &|_| {}),
+        build(app().file("frontend/main.js", "2"), &|_| {}),
+        build(app(), &|scene| scene.host.on("node --version", Answer::ok().says("v22.1.0"))),
+        build(app(), &|scene| drop(scene.facts.env.insert("API".to_owned(), Secret::new("https://api")))),
+        build(app(), &|scene| scene.facts.config.frontend = front("npm ci --omit=optional")),
+    ];
+    let different: std::collections::BTreeSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len());
+    let same = build(app().file("manage.py", "changed"), &|scene| {
+        scene.facts.env.insert("TERM".to_owned(), Secret::new("dumb"));
+        scene.facts.config.frontend = front("npm ci");
+    });
+    assert_eq!(same, keys[0]);
+}
+
+#[test]
+fn undo_forgets_a_whole_bundle_and_removes_a_half_one() {
+    let scene = scene(app());
+    scene.run(&Frontends).unwrap();
+    scene.undo(&Frontends).unwrap();
+    scene.undo(&Frontends).unwrap();
+    let entry = entries(&scene).remove(0);
+    assert!(scene.host.exists(entry.join(".complete")));
+    assert!(!scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+
+    let scene = self::scene(app());
+    scene.host.fail_on("sync");
+    assert!(scene.run(&Frontends).is_err());
+    assert_eq!(entries(&scene).len(), 1);
+    scene.undo(&Frontends).unwrap();
+    assert!(entries(&scene).is_empty());
+}
+
+#[test]
+fn an_output_that_was_not_made_is_named() {
+    let mut scene = scene(app());
+    scene.facts.config.frontend = Some(vec![Frontend {
+        outputs: vec!["dist".to_owned(), "build".to_owned()],
+        ..Frontend::npm("frontend")
+    }]);
+    let error = scene.run(&Frontends).unwrap_err();
+    assert_eq!(error.to_string(), "`npm run build` succeeded, but made no build");
+    scene.undo(&Frontends).unwrap();
+    assert!(entries(&scene).is_empty());
+}
+
+#[test]
+fn a_tracked_output_is_replaced_by_the_bundle() {
+    let mut scene = scene(app());
+    scene.run(&Frontends).unwrap();
+    let release = next_release(&mut scene);
+    scene.host.put_file(format!("{release}/frontend/dist/stale.js"), "");
+    scene.run(&Frontends).unwrap();
+    assert!(!scene.host.exists(format!("{release}/frontend/dist/stale.js")));
+}
+
+#[test]
+fn several_front_ends_are_each_built() {
+    let commit = app().file("package.json", PACKAGE).file("yarn.lock", "");
+    let scene = scene(commit);
+    scene.host.install("yarn", "/usr/bin/yarn");
+    scene.host.on_call("yarn", |host, command| {
+        host.put_file(command.directory.join("dist/app.js"), "");
+        Answer::ok()
+    });
+    let note = "the front end built; frontend built".to_owned();
+    assert_eq!(scene.run(&Frontends).unwrap(), Outcome::DoneWith(note));
+    assert_eq!(scene.host.commands_with("yarn")[0].to_string(), "yarn install --frozen-lockfile");
+}
+
+#[test]
+fn what_is_no_front_end_is_skipped() {
+    let packages = [
+        Commit::new(REVISION).file("frontend/package.json", PACKAGE),
+        Commit::new(REVISION).file("frontend/package.json", "{}").file("frontend/package-lock.json", ""),
+        Commit::new(REVISION).file("a/b/package.json", PACKAGE).file("a/b/package-lock.json", ""),
+    ];
+    for commit in packages {
+        let scene = scene(commit);
+        assert_eq!(scene.run(&Frontends).unwrap(), Outcome::Skipped(NOTHING.to_owned()));
+        assert_eq!(scene.look(&Frontends).unwrap(), Look::Nothing(NOTHING.to_owned()));
+    }
+}
+
+#[test]
+fn a_directory_that_leads_out_of_the_release_is_refused() {
+    let mut scene = scene(Commit::new(REVISION).link("frontend", "/etc"));
+    scene.host.put_dir("/etc");
+    scene.facts.config.frontend = Some(vec![Frontend::npm("frontend")]);
+    let error = scene.run(&Frontends).unwrap_err();
+    assert_eq!(error.to_string(), "the front end's directory frontend leads out of the release");
+    scene.facts.config.frontend = Some(vec![Frontend::npm("web")]);
+    let error = scene.run(&Frontends).unwrap_err();
+    assert_eq!(error.to_string(), "the front end's directory web is not in the revision");
+}
+
+#[test]
+fn missing_programs_are_named_with_what_to_type() {
+    let mut scene = scene(app());
+    scene.facts.config.frontend =
+        Some(vec![Frontend { install: "bun install".to_owned(), ..Frontend::npm("frontend") }]);
+    let error = scene.run(&Frontends).unwrap_err();
+    assert_eq!(error.to_string(), "there is no bun on this server, and the front end needs it");
+    assert!(error.help().unwrap().contains("npm install --global bun"));
+}
+
+#[test]
+fn a_failing_build_tells_its_last_lines() {
+    let scene = scene(app());
+    let output = "sh: 1: vite: not found";
+    scene.host.on("npm run build", Answer::code(127).says(output));
+    let error = scene.run(&Frontends).unwrap_err();
+    assert_eq!(error.output(), [output]);
+    assert!(error.help().unwrap().contains("devDependencies"));
+}

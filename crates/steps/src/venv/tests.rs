@@ -1,0 +1,222 @@
+use release_core::config::Installer;
+use release_testkit::{Answer, Commit, Node, REVISION, Scene};
+
+use super::*;
+
+const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
+
+const ABOUT: &str = r#"{"executable": "/usr/bin/python3.11", "version": "3.11.7", "build": "3.11.7 (main)",
+                        "platform": "linux-x86_64", "pip": "24.0"}"#;
+
+fn about(version: &str) -> Answer {
+    Answer::ok().says(&ABOUT.replace('\n', "").replace("3.11.7", version))
+}
+
+/// A release with one requirement, and a server with Python 3.11 and pip.
+fn scene() -> Scene {
+    let scene = Scene::new();
+    scene.host.put_file(format!("{RELEASE}/requirements.txt"), "Django==5.2.19\n");
+    scene.host.install("python3", "/usr/bin/python3");
+    scene.host.on("python3 -I -c", about("3.11.7"));
+    scene.host.on_call("-m venv", |host, command| {
+        host.put_file(format!("{}/bin/python", command.args[2]), "");
+        Answer::ok()
+    });
+    scene.host.on("-m pip install", Answer::ok().says("Successfully installed Django-5.2.19"));
+    scene
+}
+
+fn entries(scene: &Scene) -> Vec<std::path::PathBuf> {
+    let all = scene.host.all();
+    let stands = |path: &&std::path::PathBuf| path.parent() == Some(Path::new("/srv/shop/cache/venv"));
+    all.keys().filter(stands).cloned().collect()
+}
+
+#[test]
+fn the_environment_is_built_in_its_place_and_linked() {
+    let scene = scene();
+    assert_eq!(scene.run(&Venv).unwrap(), Outcome::DoneWith("python 3.11.7, pip 24.0".to_owned()));
+    let entry = entries(&scene).remove(0);
+    let Some(Node::Link(target)) = scene.host.node(format!("{RELEASE}/venv")) else { panic!("no link") };
+    assert_eq!(target, Path::new("../../cache/venv").join(entry.file_name().unwrap()));
+    assert!(scene.host.exists(format!("{RELEASE}/venv/bin/python")));
+    assert!(scene.host.exists(entry.join(".complete")));
+    assert!(scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+    let pip = scene.host.commands_with("pip install").remove(0);
+    assert_eq!(pip.program, entry.join("bin/python"));
+    let args =
+        ["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "-r", "requirements.txt"];
+    assert_eq!(
+        (pip.args.as_slice(), pip.directory.as_path()),
+        (args.map(str::to_owned).as_slice(), Path::new(RELEASE))
+    );
+}
+
+#[test]
+fn the_stamp_comes_last_after_all_is_on_the_disk() {
+    let scene = scene();
+    scene.run(&Venv).unwrap();
+    let effects = scene.host.effects();
+    let at = |part: &str| effects.iter().position(|effect| effect.contains(part)).unwrap();
+    assert!(at("pip install") < at("sync ") && at("sync ") < at(".complete"), "{effects:?}");
+}
+
+#[test]
+fn a_second_run_is_skipped_and_another_release_uses_the_same() {
+    let mut scene = scene();
+    scene.run(&Venv).unwrap();
+    assert!(matches!(scene.run(&Venv).unwrap(), Outcome::Skipped(_)));
+    assert!(matches!(scene.look(&Venv).unwrap(), Look::Cached(_)));
+    scene.facts.generation.release = "20261121T101500Z-3f2c1a9".parse().unwrap();
+    scene.host.put_file("/srv/shop/releases/20261121T101500Z-3f2c1a9/requirements.txt", "Django==5.2.19\n");
+    assert_eq!(scene.run(&Venv).unwrap(), Outcome::DoneWith("from the cache".to_owned()));
+    assert_eq!(scene.host.commands_with("pip install").len(), 1);
+    assert_eq!(entries(&scene).len(), 1);
+}
+
+#[test]
+fn everything_that_goes_into_it_makes_another_environment() {
+    let build = |change: &dyn Fn(&mut Scene)| {
+        let mut scene = scene();
+        scene.host.put_file(format!("{RELEASE}/requirements.txt"), "Django==5.2.19\n-r more/base.txt\n");
+        scene.host.put_file(format!("{RELEASE}/more/base.txt"), "requests\n-c ../pins.txt\n");
+        scene.host.put_file(format!("{RELEASE}/pins.txt"), "requests==2.32\n");
+        change(&mut scene);
+        scene.run(&Venv).unwrap();
+        entries(&scene).remove(0)
+    };
+    let keys = [
+        build(&|_| {}),
+        build(&|scene| scene.host.put_file(format!("{RELEASE}/pins.txt"), "requests==2.33\n")),
+        build(&|scene| scene.host.on("python3 -I -c", about("3.11.8"))),
+        build(&|scene| scene.facts.config.python.requirements = Some(vec!["pins.txt".to_owned()])),
+        build(&|scene| {
+            scene.host.install("uv", "/usr/bin/uv");
+            scene.host.on("/usr/bin/uv", Answer::ok().says("uv 0.9.1"));
+        }),
+    ];
+    let different: std::collections::BTreeSet<_> = keys.iter().collect();
+    assert_eq!(different.len(), keys.len());
+    assert_eq!(build(&|_| {}), keys[0]);
+}
+
+#[test]
+fn what_is_installed_from_the_release_itself_is_not_shared() {
+    let mut scene = scene();
+    scene.host.put_file(format!("{RELEASE}/requirements.txt"), "-e .\n");
+    scene.run(&Venv).unwrap();
+    scene.facts.generation.release = "20261121T101500Z-3f2c1a9".parse().unwrap();
+    scene.host.put_file("/srv/shop/releases/20261121T101500Z-3f2c1a9/requirements.txt", "-e .\n");
+    scene.run(&Venv).unwrap();
+    assert_eq!(entries(&scene).len(), 2);
+}
+
+#[test]
+fn uv_is_used_where_it_is() {
+    let scene = scene();
+    scene.host.install("uv", "/usr/bin/uv");
+    scene.host.on("uv --version", Answer::ok().says("uv 0.9.1"));
+    scene.host.on("uv venv", Answer::ok());
+    scene.host.on("uv pip install", Answer::ok());
+    assert_eq!(scene.run(&Venv).unwrap(), Outcome::DoneWith("python 3.11.7, uv 0.9.1".to_owned()));
+    let install = scene.host.commands_with("uv pip").remove(0);
+    let entry = entries(&scene).remove(0);
+    assert_eq!(
+        install.to_string(),
+        format!(
+            "uv pip install --compile-bytecode --python {}/bin/python -r requirements.txt",
+            entry.display()
+        )
+    );
+    let mut other = self::scene();
+    other.facts.config.python.installer = Installer::Uv;
+    assert_eq!(other.run(&Venv).unwrap_err().to_string(), "there is no uv on this server");
+}
+
+#[test]
+fn undo_forgets_a_whole_environment_and_removes_a_half_one() {
+    let scene = scene();
+    scene.run(&Venv).unwrap();
+    scene.undo(&Venv).unwrap();
+    scene.undo(&Venv).unwrap();
+    let entry = entries(&scene).remove(0);
+    assert!(scene.host.exists(entry.join(".complete")));
+    assert!(!scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+
+    let scene = self::scene();
+    scene
+        .host
+        .on("-m pip install", Answer::code(1).says("ERROR: No matching distribution found for Django==9"));
+    let error = scene.run(&Venv).unwrap_err();
+    assert_eq!(error.output(), ["ERROR: No matching distribution found for Django==9"]);
+    assert!(error.help().unwrap().contains("cannot be found for this Python"));
+    scene.undo(&Venv).unwrap();
+    assert!(entries(&scene).is_empty());
+}
+
+#[test]
+fn what_a_killed_build_left_is_built_anew() {
+    let scene = scene();
+    scene.host.fail_on("sync");
+    assert!(scene.run(&Venv).is_err());
+    let entry = entries(&scene).remove(0);
+    scene.host.put_file(entry.join("half.py"), "");
+    scene.host.heal();
+    scene.run(&Venv).unwrap();
+    assert!(!scene.host.exists(entry.join("half.py")));
+}
+
+#[test]
+fn a_missing_interpreter_is_named_with_those_that_are_there() {
+    let mut scene = scene();
+    scene.facts.config.python.version = Some("3.13".to_owned());
+    scene.host.install("python3.11", "/usr/bin/python3.11");
+    let error = scene.run(&Venv).unwrap_err();
+    assert_eq!(error.to_string(), "there is no python3.13 on this server, only python3, python3.11");
+    assert!(error.help().unwrap().contains("apt install python3.13"));
+}
+
+#[test]
+fn another_patch_version_than_the_wanted_one_is_refused() {
+    let mut scene = scene();
+    scene.host.install("python3.11", "/usr/bin/python3.11");
+    scene.host.on("python3.11 -I -c", about("3.11.7"));
+    scene.facts.config.python.version = Some("3.11.70".to_owned());
+    let error = scene.run(&Venv).unwrap_err();
+    assert_eq!(error.to_string(), "python 3.11.70 is wanted, and /usr/bin/python3.11 is 3.11.7");
+    scene.facts.config.python.version = Some("3.11".to_owned());
+    assert!(scene.run(&Venv).is_ok());
+}
+
+#[test]
+fn a_system_without_ensurepip_is_told_what_to_install() {
+    let scene = scene();
+    scene.host.on("python3 -I -c", Answer::ok().says(&ABOUT.replace('\n', "").replace("\"24.0\"", "null")));
+    assert!(scene.run(&Venv).unwrap_err().help().unwrap().contains("apt install python3.11-venv"));
+}
+
+#[test]
+fn files_that_are_not_there_are_named() {
+    let scene = scene();
+    scene.host.put_file(format!("{RELEASE}/requirements.txt"), "-r base.txt\n");
+    let error = scene.run(&Venv).unwrap_err();
+    assert_eq!(error.to_string(), "requirements.txt includes base.txt, which is not in the revision");
+}
+
+#[test]
+fn without_requirements_only_an_app_without_django_goes_on() {
+    let mut scene = Scene::new();
+    scene.host.put_dir(RELEASE);
+    assert!(scene.run(&Venv).unwrap_err().to_string().contains("no requirements.txt to install Django from"));
+    scene.facts.config.django = None;
+    assert_eq!(scene.run(&Venv).unwrap(), Outcome::Skipped(NOTHING.to_owned()));
+}
+
+#[test]
+fn a_look_before_the_checkout_reads_the_revision() {
+    let scene = scene();
+    scene.host.commit(Commit::new(REVISION).file("requirements.txt", "Django==5.2.19\n"));
+    scene.run(&Venv).unwrap();
+    release_core::host::Files::remove(&scene.host, RELEASE.as_ref()).unwrap();
+    assert!(matches!(scene.look(&Venv).unwrap(), Look::Cached(_)));
+}
