@@ -38,14 +38,14 @@ fn cold(sandbox: &Sandbox, a: &str) {
     assert_eq!([state(a), state(&b), state(&c)], ["active", "rolled_back", "rolled_back"]);
     assert!(states.iter().any(|release| release["state"] == "failed"), "{states:?}");
 
+    sandbox.release(&["rollback", "--to", &c]).exits(0);
+    live_is(sandbox, &c);
+    sandbox.release(&["rollback", a]).exits(0);
+    live_is(sandbox, a);
+
     sandbox.deploy("code");
     let d = sandbox.current().unwrap();
     assert_eq!(sandbox.status()["previous"]["id"], *a, "neither of those that were left");
-    sandbox.release(&["rollback", "--to", &c]).exits(0);
-    live_is(sandbox, &c);
-    sandbox.release(&["rollback", &d]).exits(0);
-    live_is(sandbox, &d);
-
     sandbox.release(&["rollback", &d]).exits(2).says("live already");
     sandbox.release(&["rollback", "20010101T000000Z-0000000"]).exits(2).says("help:");
     sandbox.release(&["rollback", "nonsense"]).exits(2);
