@@ -162,9 +162,14 @@ impl Layout {
         self.log_dir(release).join("run.log")
     }
 
+    /// The directory of all [`Layout::push_log`]s.
+    pub fn push_logs(&self) -> PathBuf {
+        self.state().join("log/push")
+    }
+
     /// What the detached deploy of a push prints while its pusher looks on.
     pub fn push_log(&self, process: u32) -> PathBuf {
-        self.state().join("log/push").join(format!("{process}.log"))
+        self.push_logs().join(format!("{process}.log"))
     }
 
     /// Which migrations stood before a release applied its own.

@@ -48,6 +48,18 @@ pub struct Failure {
     pub error: StepError,
 }
 
+/// Where taking back came to a halt.
+struct NotUndone {
+    undo: Failure,
+    remaining: Vec<String>,
+}
+
+impl NotUndone {
+    fn after(self, failure: Option<Failure>) -> Ended {
+        Ended::Stuck { failure, undo: self.undo, remaining: self.remaining }
+    }
+}
+
 /// Runs plans for one run.
 pub struct Pipeline<'a> {
     /// The machine.
@@ -96,7 +108,7 @@ impl Pipeline<'_> {
         let after_activate = interrupted.mark(ACTIVATE).is_some();
         match self.undo(&begun) {
             Ok(()) => Ended::Recovered { after_activate },
-            Err((undo, remaining)) => Ended::Stuck { failure: None, undo, remaining },
+            Err(stuck) => stuck.after(None),
         }
     }
 
@@ -172,13 +184,13 @@ impl Pipeline<'_> {
                 let after_activate = begun.iter().any(|step| step.id() == ACTIVATE);
                 Ended::Undone { failure, after_activate }
             }
-            Err((undo, remaining)) => Ended::Stuck { failure: Some(failure), undo, remaining },
+            Err(stuck) => stuck.after(Some(failure)),
         }
     }
 
     /// Takes steps back, latest first, and stops at the first that cannot be: going on could
     /// remove what `current` still points at.
-    fn undo(&self, begun: &[&dyn Step]) -> Result<(), (Failure, Vec<String>)> {
+    fn undo(&self, begun: &[&dyn Step]) -> Result<(), Box<NotUndone>> {
         self.host.ignore_interruptions();
         for (index, step) in begun.iter().enumerate().rev() {
             if step.undo_policy() == UndoPolicy::Nothing {
@@ -195,7 +207,7 @@ impl Pipeline<'_> {
             self.observer.observe(&Event::UndoEnded { step: id.to_owned(), error });
             if let Err(error) = result {
                 let remaining = begun[..=index].iter().rev().map(|step| step.id().to_owned()).collect();
-                return Err((Failure { step: id, error }, remaining));
+                return Err(Box::new(NotUndone { undo: Failure { step: id, error }, remaining }));
             }
         }
         Ok(())

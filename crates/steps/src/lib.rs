@@ -11,6 +11,9 @@ pub mod checkout;
 pub mod link_shared;
 pub mod venv;
 pub mod frontend;
+pub mod collect_static;
+pub mod check_app;
+pub mod migrate;
 pub mod boot;
 pub mod health_check;
 pub mod activate;
@@ -22,6 +25,7 @@ pub mod cache;
 pub mod retire;
 
 mod answer;
+mod django;
 mod interpreter;
 mod place;
 mod restored;

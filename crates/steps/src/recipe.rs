@@ -4,23 +4,34 @@ use release_core::plan::Plan;
 
 use crate::activate::Activate;
 use crate::boot::Boot;
+use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
+use crate::collect_static::CollectStatic;
 use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
+use crate::migrate::Migrate;
 use crate::prune::Prune;
 use crate::record::Record;
 use crate::venv::Venv;
 use crate::verify::Verify;
 
 /// Builds a revision and makes it active.
+///
+/// Until `Activate` users reach the old release, and every step can be taken back. What can fail
+/// comes early: the app is checked before its database is touched, and the new processes have
+/// proved healthy on a socket of their own before anyone is sent to them. Once `Verify` has asked
+/// from outside, the new release serves for good: the old one is drained and old releases go.
 pub fn deploy() -> Plan {
     Plan::default()
         .step(Record)
         .step(Checkout)
         .step(LinkShared)
         .together(Venv, Frontends)
+        .step(CollectStatic)
+        .step(CheckApp)
+        .step(Migrate)
         .step(Boot)
         .step(HealthCheck)
         .step(Activate)

@@ -105,6 +105,7 @@ fn programs_run_until_they_are_stopped_or_fail() {
         stop_signal: "TERM".to_owned(),
         stop_wait: std::time::Duration::from_secs(40),
         log: "/srv/log".into(),
+        restart: true,
     };
     host.ensure_manager().unwrap();
     host.start(std::slice::from_ref(&program)).unwrap();

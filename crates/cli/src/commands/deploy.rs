@@ -35,8 +35,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
     if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
-        let seconds = started.elapsed().as_secs_f64();
-        screen.observe(&Event::Finished { outcome: Outcome::Unchanged, release: live, revision, seconds });
+        finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
     }
     let config = site.config(&site.layout, &revision)?;
@@ -46,9 +45,16 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let run = road::run(&site, site.layout.clone(), &state, target)?;
     let problems = road::problems(&site, &run)?;
     if !problems.is_empty() {
+        finished(screen, Outcome::Failed, run.release().clone(), run.revision, started);
         return Err(Error::Preflight(problems));
     }
     road::carry_out(&mut site, &lock, screen, &run, started)
+}
+
+/// Tells the end of a deploy that never began.
+fn finished(screen: &Screen, outcome: Outcome, release: ReleaseId, revision: Revision, started: Instant) {
+    let seconds = started.elapsed().as_secs_f64();
+    screen.observe(&Event::Finished { outcome, release, revision, seconds });
 }
 
 /// Brings the mirror up to date, and shows how that goes.

@@ -88,6 +88,7 @@ fn deploy(site: &Site, screen: &Screen, branch: &str, revision: &str) -> Result<
     // git runs the hook in the repository that received the push.
     let repository =
         std::env::current_dir().map_err(|error| Error::Bug(format!("no working directory: {error}")))?;
+    forget_dead_hooks(site)?;
     let log = site.layout.push_log(std::process::id());
     site.host.write(&log, b"", 0o600)?;
     screen.say(&format!(
@@ -101,6 +102,17 @@ fn deploy(site: &Site, screen: &Screen, branch: &str, revision: &str) -> Result<
     let code = follow(site, screen, &log, worker)?;
     site.host.remove(&log)?;
     Ok(code)
+}
+
+/// A hook that was killed leaves its copy of the output; the release's own log has it all.
+fn forget_dead_hooks(site: &Site) -> Result<(), Error> {
+    for log in site.host.list(&site.layout.push_logs())? {
+        let process = log.file_stem().map(|pid| Path::new("/proc").join(pid));
+        if process.is_none_or(|process| !process.exists()) {
+            site.host.remove(&log)?;
+        }
+    }
+    Ok(())
 }
 
 /// `release deploy` in a process group of its own, so that what ends the hook does not end it.

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use release_core::exit_code;
-use release_core::host::{Clock, Services};
+use release_core::host::Clock;
 use release_core::release::{Generation, ReleaseId};
-use release_steps::retire::{RETIRE, stop_generation};
+use release_steps::retire::stop_generation;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -32,7 +32,6 @@ pub(crate) fn run(
         stop_generation(&site.host, &site.layout, &generation)?;
         screen.say(&format!("stopped {}, which was kept warm", generation.release));
     }
-    // The last act, because it ends this very process.
-    site.host.stop(&[generation.program(RETIRE)])?;
+    // The program that this is stays known to the process manager until the next drain forgets it.
     Ok(exit_code::DONE)
 }

@@ -7,6 +7,7 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
 use release_core::state::{Activation, State};
 use release_host::{Holder, Lock, LockError};
+use release_steps::retire::RETIRE;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -98,7 +99,12 @@ fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
     let states = site.host.states()?;
     let known = states.into_iter().filter_map(|program| {
         let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
-        Some(ServiceState { name, release, state: program.state.as_str(), pid: program.pid })
+        (name != RETIRE).then_some(ServiceState {
+            name,
+            release,
+            state: program.state.as_str(),
+            pid: program.pid,
+        })
     });
     Ok(known.collect())
 }

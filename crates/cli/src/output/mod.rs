@@ -1,5 +1,4 @@
 //! What people and scripts see. Nothing below this crate prints.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
 
 mod human;
 mod json;

@@ -21,7 +21,7 @@ pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Serv
 }
 
 fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) -> Service {
-    let mut fields = Fields::new(value, [path, &[key.clone()]].concat(), report);
+    let mut fields = Fields::new(value, [path, std::slice::from_ref(&key)].concat(), report);
     if !is_plain_name(&key) {
         let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
         report.add(&fields.path, format!("services: `{key}` is not a plain name"), help);

@@ -114,18 +114,19 @@ fn command(words: &[String]) -> Written {
 /// A value that is read back as `text`.
 fn value(what: &'static str, text: &str) -> Written {
     let stripped = text.trim() != text;
-    let comment = text.chars().zip(text.chars().skip(1)).any(|(one, next)| begins_comment(one, next));
-    if stripped || comment || text.is_empty() || text.contains(char::is_control) {
+    let misread = text.chars().zip(text.chars().skip(1)).any(|(one, next)| is_misread(one, next));
+    if stripped || misread || text.is_empty() || text.contains(char::is_control) {
         return Err(Unwritable { what, text: text.to_owned() });
     }
     Ok(text.replace('%', "%%"))
 }
 
-fn begins_comment(before: char, c: char) -> bool {
-    before.is_whitespace() && matches!(c, ';' | '#')
+/// A comment begins here, or else a `%(here)s`, which is replaced even where its `%` is doubled.
+fn is_misread(before: char, c: char) -> bool {
+    before.is_whitespace() && matches!(c, ';' | '#') || before == '%' && c == '('
 }
 
-/// `word` as Python's shlex reads it, and as no comment begins in it.
+/// `word` as Python's shlex reads it, with quotes between what would be misread together.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -136,7 +137,7 @@ fn quote(word: &str) -> String {
     for c in word.chars() {
         match c {
             '\'' => quoted.push_str("'\\''"),
-            c if begins_comment(before, c) => quoted.extend(["''", c.encode_utf8(&mut [0; 4])]),
+            c if is_misread(before, c) => quoted.extend(["''", c.encode_utf8(&mut [0; 4])]),
             c => quoted.push(c),
         }
         before = c;
@@ -245,13 +246,13 @@ stdout_logfile_backups=3
     }
 
     #[test]
-    fn words_are_quoted_and_no_comment_begins_in_them() {
-        let quoted = |word| quote(word);
-        assert_eq!(quoted("--bind=unix:/run/web.sock"), "--bind=unix:/run/web.sock");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("a ;b #c"), "'a '';b ''#c'");
-        assert_eq!(quoted("#"), "'#'");
+    fn words_are_quoted_and_nothing_in_them_is_misread() {
+        assert_eq!(quote("--bind=unix:/run/web.sock"), "--bind=unix:/run/web.sock");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote("a ;b #c"), "'a '';b ''#c'");
+        assert_eq!(quote("#"), "'#'");
+        assert_eq!(quote("%(here)s"), "'%''(here)s'");
     }
 
     #[test]
@@ -263,6 +264,7 @@ stdout_logfile_backups=3
             "the directory `/srv/a ;b` cannot be written in supervisord's configuration"
         );
         directory("/srv/a ");
+        directory("/srv/%(here)s");
         refused(Program { command: vec!["a\nb".to_owned()], ..web() });
         refused(Program { name: "web:1".to_owned(), ..web() });
         assert!(manager(&Layout::new("/srv/[a]"), false).is_err());

@@ -102,7 +102,7 @@ impl UnixHost {
     }
 
     /// Waits until no supervisord of ours runs any more.
-    pub(super) async fn is_gone(&self, limit: Duration) -> HostResult<()> {
+    pub(super) async fn wait_until_gone(&self, limit: Duration) -> HostResult<()> {
         let started = Instant::now();
         while !left_behind::supervisors(&self.layout.supervisor_conf())?.is_empty() {
             if started.elapsed() > limit {

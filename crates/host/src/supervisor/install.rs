@@ -25,7 +25,7 @@ impl UnixHost {
     pub(super) fn supervisord(&self) -> HostResult<Supervisord> {
         let python = self.find_program("python3").ok_or_else(no_python)?;
         if let Some(script) = self.find_program("supervisord")
-            && self.works(&script)
+            && self.works(&script)?
         {
             return Ok(Supervisord { python, script });
         }
@@ -33,7 +33,7 @@ impl UnixHost {
         let venv = self.layout.cached("tool", &key);
         let found = Supervisord { python: venv.join("bin/python"), script: venv.join("bin/supervisord") };
         let stamp = venv.join(".complete");
-        if self.kind(&stamp)?.is_none() || !self.works(&found.script) {
+        if self.kind(&stamp)?.is_none() || !self.works(&found.script)? {
             self.remove(&venv)?;
             self.install(&python, &venv)?;
             self.write(&stamp, b"", 0o644)?;
@@ -42,9 +42,12 @@ impl UnixHost {
     }
 
     /// Whether it starts at all and is not from before Python 3.
-    fn works(&self, script: &Path) -> bool {
-        let version = self.asked(Command::new(script, "/").args(["--version"]));
-        version.is_ok_and(|version| is_recent(&version))
+    fn works(&self, script: &Path) -> HostResult<bool> {
+        match self.asked(Command::new(script, "/").args(["--version"])) {
+            Ok(version) => Ok(is_recent(&version)),
+            Err(HostError::Services { .. } | HostError::Spawn { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn python_version(&self, python: &Path) -> HostResult<String> {

@@ -53,11 +53,7 @@ pub(super) fn programs(layout: &Layout) -> HostResult<Vec<Process>> {
 
 /// Asks what `find` finds to end, and kills what does not.
 pub(super) async fn end(what: &str, find: impl Fn() -> HostResult<Vec<Process>>) -> HostResult<()> {
-    let started = Instant::now();
-    let found = find()?;
-    for process in found.iter().filter(|process| answers_for_itself(process, &found)) {
-        signal(process, Signal::TERM);
-    }
+    let (started, mut asked) = (Instant::now(), Vec::new());
     loop {
         let left = find()?;
         match started.elapsed() {
@@ -66,13 +62,23 @@ pub(super) async fn end(what: &str, find: impl Fn() -> HostResult<Vec<Process>>)
                 return Err(HostError::TimedOut { what: format!("ending {what}"), limit: GIVE_UP });
             }
             elapsed if elapsed > PATIENCE => left.iter().for_each(|process| signal(process, Signal::KILL)),
-            _ => {}
+            _ => ask(&left, &mut asked),
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// A server ends its workers itself, and better than we could.
+/// Asks each process once, and those that have a leader only when that is gone: a server ends
+/// its workers itself, and better than we could.
+fn ask(left: &[Process], asked: &mut Vec<Process>) {
+    for process in left {
+        if !asked.contains(process) && answers_for_itself(process, left) {
+            signal(process, Signal::TERM);
+            asked.push(*process);
+        }
+    }
+}
+
 fn answers_for_itself(process: &Process, found: &[Process]) -> bool {
     process.pid == process.group || found.iter().all(|leader| leader.pid != process.group)
 }

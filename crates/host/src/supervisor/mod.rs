@@ -81,10 +81,12 @@ impl Services for UnixHost {
             // By itself it would end one program after the other.
             programs::end(&rpc, |_| true, Then::Keep, patience).await?;
             match rpc.shut_down().await {
-                Err(RpcError::Absent(_)) => Ok(()),
-                Err(error) if !error.is(fault::SHUTDOWN_STATE) => Err(refused("cannot end itself", error)),
-                _ => self.is_gone(patience + SHUTDOWN).await,
+                // It may be gone before its answer is.
+                Ok(()) | Err(RpcError::Absent(_) | RpcError::Unreadable { .. }) => {}
+                Err(error) if error.is(fault::SHUTDOWN_STATE) => {}
+                Err(error) => return Err(refused("cannot end itself", error)),
             }
+            self.wait_until_gone(patience + SHUTDOWN).await
         })?;
         self.end_left_behind_programs()
     }
@@ -106,7 +108,7 @@ impl UnixHost {
                 Ok(()) => Ok(true),
                 Err(RpcError::Absent(_)) => Ok(false),
                 Err(error) if error.is(fault::SHUTDOWN_STATE) => {
-                    self.is_gone(patience + SHUTDOWN).await.map(|()| false)
+                    self.wait_until_gone(patience + SHUTDOWN).await.map(|()| false)
                 }
                 Err(error) => Err(refused("is in trouble", error)),
             }

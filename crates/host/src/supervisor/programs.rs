@@ -87,7 +87,11 @@ pub(super) async fn begin(rpc: &Rpc, programs: &[&Program]) -> HostResult<()> {
     for program in programs {
         let begun = async {
             tolerate(rpc.add(&program.name).await, &[fault::ALREADY_ADDED])?;
-            // It would start by itself, but only in a moment and without a word on what is wrong.
+            if !program.restart {
+                // It starts by itself; asked to start it now, supervisord could run it twice.
+                return Ok(());
+            }
+            // So does this one, but only in a moment and without a word on what is wrong.
             tolerate(rpc.start(&program.name).await, &[fault::ALREADY_STARTED])
         };
         begun.await.map_err(|error| refused(format!("cannot start `{}`", program.name), error))?;
@@ -127,10 +131,8 @@ async fn end_once(rpc: &Rpc, chosen: impl Fn(&str) -> bool, then: Then) -> Resul
     for process in rpc.processes().await?.into_iter().filter(|process| chosen(&process.name)) {
         if process.state.is_wanted() {
             tolerate(rpc.stop(&process.name).await, &[fault::NOT_RUNNING, fault::FAILED, fault::BAD_NAME])?;
-        } else if process.state.is_at_rest() {
-            if then == Then::Keep || remove(rpc, &process.name).await? {
-                continue;
-            }
+        } else if process.state.is_at_rest() && (then == Then::Keep || remove(rpc, &process.name).await?) {
+            continue;
         }
         left.push(process.name);
     }

@@ -1,122 +1,17 @@
 //! A real supervisord with real programs.
 
+mod shop;
+
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use release_core::host::{Files, Processes};
-use release_core::layout::Layout;
 use release_core::service::Running;
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
 use super::*;
-
-/// Where one supervisord is installed for all tests, and stays from one run to the next.
-fn tools() -> &'static Path {
-    static TOOLS: OnceLock<PathBuf> = OnceLock::new();
-    TOOLS.get_or_init(|| {
-        let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-        let layout = Layout::new(target.join("test-tools"));
-        fs::create_dir_all(layout.cached("tool", "")).unwrap();
-        let lock = File::create(layout.root().join("lock")).unwrap();
-        lock.lock().unwrap();
-        UnixHost::new(layout.clone()).unwrap().supervisord().unwrap();
-        layout.cached("tool", "")
-    })
-}
-
-struct Shop {
-    _root: TempDir,
-    layout: Layout,
-    host: UnixHost,
-}
-
-impl Shop {
-    fn new() -> Self {
-        Self::below("shop")
-    }
-
-    fn below(name: &str) -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let layout = Layout::new(root.path().join(name));
-        fs::create_dir_all(layout.cache()).unwrap();
-        std::os::unix::fs::symlink(tools(), layout.cache().join("tool")).unwrap();
-        Self { _root: root, host: UnixHost::new(layout.clone()).unwrap(), layout }
-    }
-
-    fn program(&self, name: &str, command: &[&str]) -> Program {
-        Program {
-            name: name.to_owned(),
-            command: command.iter().map(|word| (*word).to_owned()).collect(),
-            directory: self.layout.root().to_owned(),
-            stop_signal: "TERM".to_owned(),
-            stop_wait: Duration::from_secs(5),
-            log: self.layout.service_log(name),
-            restart: true,
-        }
-    }
-
-    fn sleeper(&self, name: &str) -> Program {
-        self.program(name, &["sleep", "1000"])
-    }
-
-    fn start(&self, programs: &[Program]) {
-        self.host.start(programs).unwrap();
-    }
-
-    fn stop(&self, program: &str) {
-        self.host.stop(&[program.to_owned()]).unwrap();
-    }
-
-    fn state(&self, program: &str) -> Option<ProgramState> {
-        self.host.states().unwrap().into_iter().find(|state| state.name == program)
-    }
-
-    fn pid(&self, program: &str) -> u32 {
-        self.state(program).and_then(|state| state.pid).unwrap()
-    }
-
-    fn manager_pid(&self) -> u32 {
-        fs::read_to_string(self.layout.supervisor_pid()).unwrap().trim().parse().unwrap()
-    }
-
-    fn kill_manager(&self) -> u32 {
-        let pid = self.manager_pid();
-        kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
-        until("supervisord is dead", || !is_alive(pid));
-        pid
-    }
-
-    fn log(&self, program: &str) -> String {
-        fs::read_to_string(self.layout.service_log(program)).unwrap_or_default()
-    }
-
-    fn conf(&self, program: &str) -> PathBuf {
-        self.layout.supervisor_programs().join(format!("{program}.conf"))
-    }
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        let stopped = self.host.stop_manager();
-        assert!(stopped.is_ok() || std::thread::panicking(), "{stopped:?}");
-    }
-}
-
-fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let started = Instant::now();
-    while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(20), "waited too long until {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn is_alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
-}
+use shop::{Shop, is_alive, until};
 
 #[test]
 fn programs_come_and_go_one_by_one() {
@@ -177,8 +72,8 @@ fn a_program_that_is_known_but_does_not_run_is_started_as_it_is_now_described() 
     let shop = Shop::new();
     let job = Program { restart: false, ..shop.program("job-1", &["sh", "-c", "echo once"]) };
     shop.start(std::slice::from_ref(&job));
+    until("the job ran", || shop.log("job-1") == "once\n");
     until("the job is done", || shop.state("job-1").unwrap().state == Running::Stopped);
-    assert_eq!(shop.log("job-1"), "once\n");
     shop.start(&[Program { command: ["sh", "-c", "echo again"].map(str::to_owned).into(), ..job }]);
     until("it ran again", || shop.log("job-1") == "once\nagain\n");
 }
@@ -217,8 +112,9 @@ fn programs_come_back_with_the_manager() {
 fn what_a_killed_supervisord_left_behind_makes_way_for_its_successor() {
     let shop = Shop::new();
     let bare = shop.program("bare-1", &["env", "-i", "sleep", "1000"]);
+    let elsewhere = Program { directory: "/".into(), ..shop.sleeper("web-1") };
     let group = shop.program("group-1", &["sh", "-c", "sleep 1000 & echo $!; wait"]);
-    shop.start(&[shop.sleeper("web-1"), bare, group]);
+    shop.start(&[elsewhere, bare, group]);
     until("the group has a child", || shop.log("group-1").contains('\n'));
     until("bare has no environment", || {
         fs::read(format!("/proc/{}/environ", shop.pid("bare-1"))).unwrap().is_empty()
@@ -228,9 +124,11 @@ fn what_a_killed_supervisord_left_behind_makes_way_for_its_successor() {
     let manager = shop.kill_manager();
     assert!(left.iter().all(|pid| is_alive(*pid)) && shop.layout.supervisor_socket().exists());
     assert_eq!(shop.host.states().unwrap(), []);
+    let started = Instant::now();
     shop.host.ensure_manager().unwrap();
     assert!(left.iter().chain([&child]).all(|pid| !is_alive(*pid)));
     assert_ne!(shop.manager_pid(), manager);
+    assert!(started.elapsed() < Duration::from_secs(9), "none of them had to be killed");
     until("all are back", || {
         shop.host.states().unwrap().iter().filter(|state| state.state.is_alive()).count() == 3
     });
@@ -291,10 +189,8 @@ fn supervisord_inherits_neither_environment_nor_descriptors() {
             || !target.is_absolute() && !target.starts_with("pipe:");
         assert!(own, "{}", target.display());
     }
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &fs::metadata(shop.layout.supervisor_socket()).unwrap().permissions(),
-    );
-    assert_eq!(mode & 0o777, 0o700);
+    let socket = fs::metadata(shop.layout.supervisor_socket()).unwrap();
+    assert_eq!(socket.permissions().mode() & 0o777, 0o700);
 }
 
 #[test]

@@ -1,0 +1,159 @@
+//! Starts the new code once before anybody depends on it, and tells what it will do to the database.
+
+use std::path::Path;
+
+use release_core::command::Exit;
+use release_core::run::Run;
+use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy, tail};
+
+use crate::django::{self, Inspection, NO_DJANGO};
+use crate::place::{below, in_release};
+
+/// Runs Django's checks and looks at the migrations.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckApp;
+
+impl Step for CheckApp {
+    fn id(&self) -> &'static str {
+        "check-app"
+    }
+
+    fn describe(&self, _: &Run) -> String {
+        "check the app and its migrations".to_owned()
+    }
+
+    fn undo_policy(&self) -> UndoPolicy {
+        UndoPolicy::Nothing
+    }
+
+    fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
+        Ok(match cx.run.config.django {
+            Some(_) => Look::Needed("the new code has not run here yet".to_owned()),
+            None => Look::Nothing(NO_DJANGO.to_owned()),
+        })
+    }
+
+    fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
+        let Some(django) = &cx.run.config.django else { return Ok(Outcome::Skipped(NO_DJANGO.to_owned())) };
+        let found = django::inspect(cx, django)?;
+        refuse_errors(&found)?;
+        if let Some(root) = &found.static_root
+            && !is_inside(cx, &below(&in_release(cx, &django.directory), root))?
+        {
+            cx.warn(format!(
+                "STATIC_ROOT is {root}, outside of the release: its files change before the new code is active; \
+                 use a directory below BASE_DIR"
+            ));
+        }
+        Ok(match found.pending.len() {
+            0 => Outcome::Done,
+            1 => Outcome::DoneWith(format!("1 migration pending: {}", django::names(&found.pending))),
+            count => {
+                Outcome::DoneWith(format!("{count} migrations pending: {}", django::names(&found.pending)))
+            }
+        })
+    }
+
+    fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
+        Ok(())
+    }
+}
+
+fn refuse_errors(found: &Inspection) -> Result<(), StepError> {
+    if found.checks.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = found.checks.iter().flat_map(|error| error.lines()).map(str::to_owned).collect();
+    Err(StepError::Command {
+        command: "python manage.py check".to_owned(),
+        exit: Exit::Code(1),
+        output: tail(&lines),
+        help: Some("repair what it names, commit and push again".to_owned()),
+    })
+}
+
+/// Services and people may give `STATIC_ROOT` through `current`, which is another release's still.
+fn is_inside(cx: &Context<'_>, root: &Path) -> Result<bool, StepError> {
+    let release = in_release(cx, ".");
+    let real = cx.host.resolve(&release)?.unwrap_or_else(|| release.clone());
+    Ok(root.starts_with(&release) || root.starts_with(&real))
+}
+
+#[cfg(test)]
+mod tests {
+    use release_core::command::Inherit;
+    use release_testkit::{Answer, Scene};
+    use serde_json::json;
+
+    use super::*;
+    use crate::django::testing::{project, says};
+
+    #[test]
+    fn pending_migrations_are_named_and_nothing_is_changed() {
+        let (scene, _) = project(&[("orders", "0001_initial", true), ("orders", "0002_x", false)], None);
+        let before = scene.host.all();
+        let note = "2 migrations pending: orders.0001_initial, orders.0002_x";
+        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::DoneWith(note.to_owned()));
+        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::DoneWith(note.to_owned()));
+        scene.undo(&CheckApp).unwrap();
+        assert_eq!(scene.host.all(), before);
+        assert!(scene.recorder.lines().contains(&"junk from the settings".to_owned()));
+        assert!(!scene.recorder.lines().iter().any(|line| line.contains("@release")));
+    }
+
+    #[test]
+    fn the_app_sees_the_environment_of_its_services_and_no_other() {
+        let (mut scene, _) = project(&[], None);
+        scene.facts.config.django.as_mut().unwrap().directory = "web".to_owned();
+        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::Done);
+        let command = scene.host.commands().remove(0);
+        let release = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
+        assert_eq!(command.program.display().to_string(), format!("{release}/venv/bin/python"));
+        assert_eq!(command.directory.display().to_string(), format!("{release}/web"));
+        assert_eq!(command.inherit, Inherit::Nothing);
+        assert_eq!(command.env["DJANGO_SETTINGS_MODULE"].reveal(), "shop.settings");
+        assert_eq!(command.env["PWD"].reveal(), format!("{release}/web"));
+    }
+
+    #[test]
+    fn errors_of_the_checks_stop_the_run() {
+        let scene = Scene::new();
+        let checks = ["shop.Order.total: (fields.E130) no decimal_places\n\tHINT: add it"];
+        says(&scene.host, &json!({"static_root": null, "applied": [], "pending": [], "checks": checks}));
+        let error = scene.run(&CheckApp).unwrap_err();
+        assert_eq!(error.to_string(), "`python manage.py check` failed (exit code 1)");
+        assert_eq!(error.output(), ["shop.Order.total: (fields.E130) no decimal_places", "\tHINT: add it"]);
+    }
+
+    #[test]
+    fn an_app_that_does_not_start_is_told_by_its_last_lines() {
+        let scene = Scene::new();
+        let traceback = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'csp'";
+        scene.host.on("python -c", Answer::code(1).says(traceback));
+        let error = scene.run(&CheckApp).unwrap_err();
+        assert_eq!(error.output().last().unwrap(), "ModuleNotFoundError: No module named 'csp'");
+        assert!(error.help().unwrap().contains("requirements"));
+        assert!(error.to_string().len() < 80, "the script itself is not shown: {error}");
+        scene.host.on("python -c", Answer::code(1).says("django.db.utils.OperationalError: refused"));
+        assert!(scene.run(&CheckApp).unwrap_err().help().unwrap().contains("/srv/shop/shared/.env"));
+    }
+
+    #[test]
+    fn a_static_root_outside_of_the_release_is_warned_of() {
+        let inside = "/srv/shop/releases/20261120T101500Z-3f2c1a9/static_root";
+        for (root, warnings) in [(inside, 0), ("static_root", 0), ("/var/www/static", 1)] {
+            let scene = Scene::new();
+            says(&scene.host, &json!({"static_root": root, "applied": [], "pending": [], "checks": []}));
+            scene.run(&CheckApp).unwrap();
+            assert_eq!(scene.recorder.warnings().len(), warnings, "{root}");
+        }
+    }
+
+    #[test]
+    fn another_kind_of_app_is_skipped() {
+        let mut scene = Scene::new();
+        scene.facts.config.django = None;
+        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::Skipped(NO_DJANGO.to_owned()));
+        assert_eq!(scene.look(&CheckApp).unwrap(), Look::Nothing(NO_DJANGO.to_owned()));
+    }
+}
