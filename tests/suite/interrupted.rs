@@ -30,30 +30,47 @@ fn killed_as_it_syncs_each_record_of_the_journal() {
     let sandbox = Sandbox::deployed();
     let load = sandbox.load(Pace::Light);
     let pair = Pair::new(&sandbox);
-    let mut kills = 0;
     // The main thread writes all records but those of steps that run side by side.
-    while kill_at_sync(&sandbox, kills + 1, pair.next(&sandbox)) {
-        kills += 1;
-        in_order_after(&sandbox);
-    }
-    println!("killed at {kills} records");
-    assert!(kills >= 20, "only {kills} records were synced");
+    killed_everywhere(&sandbox, 20, |kills| {
+        kill_at_sync(&sandbox, kills + 1, &["deploy", pair.next(&sandbox)], 0)
+    });
+    let releases = sandbox.facts(&["list"])["releases"].clone();
+    let good = releases.as_array().unwrap().iter().find(|release| release["state"] == "good");
+    let good =
+        good.unwrap_or_else(|| panic!("none to go back to: {releases}"))["id"].as_str().unwrap().to_owned();
+    let first = sandbox.current().unwrap();
+    let other = || if sandbox.current().as_deref() == Some(&good) { first.clone() } else { good.clone() };
+    killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["rollback", &other()], 0));
     sandbox.assert_flawless(load);
 }
 
-/// Deploys under strace, which kills it inside the journal's sync of record `number`. False if it
-/// came to its end before.
-fn kill_at_sync(sandbox: &Sandbox, number: usize, sha: &str) -> bool {
+/// Kills runs, each a record later than the last, until one comes to its end.
+fn killed_everywhere(sandbox: &Sandbox, least: usize, mut kill: impl FnMut(usize) -> bool) {
+    let mut kills = 0;
+    while kill(kills) {
+        kills += 1;
+        sandbox.assert_serves();
+        sandbox.release(&["recover"]).exits(0);
+        sandbox.assert_serves();
+        sandbox.assert_tidy();
+    }
+    println!("killed at {kills} records");
+    assert!(kills >= least, "it writes more than {kills} records");
+}
+
+/// Runs `words` under strace, which kills it inside the journal's sync of record `number`. False
+/// if it came to its end before, with `code`.
+fn kill_at_sync(sandbox: &Sandbox, number: usize, words: &[&str], code: i32) -> bool {
     let inject = format!("inject=fdatasync:signal=KILL:when={number}");
     let strace = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &inject];
     let journal = Journal::from_now(&sandbox.root);
-    let done = sandbox.run(sandbox.under(&strace, &["deploy", sha])).finish();
+    let done = sandbox.run(sandbox.under(&strace, words)).finish();
     if !done.was_killed() {
-        done.exits(0);
+        done.exits(code);
         return false;
     }
-    let last = journal.records().pop();
-    println!("{number:>3} {}", last.map_or_else(String::new, |record| record.to_string()));
+    let last = journal.records().pop().unwrap_or_default();
+    println!("{number:>3} {} {} {}", last["kind"], last["step"], last["mark"]);
     true
 }
 
@@ -62,30 +79,26 @@ fn killed_right_after_each_record_of_the_journal() {
     let sandbox = Sandbox::deployed();
     let load = sandbox.load(Pace::Light);
     let pair = Pair::new(&sandbox);
-    let mut kills = 0;
-    loop {
-        let journal = Journal::from_now(&sandbox.root);
-        let mut run = sandbox.start(&["deploy", pair.next(&sandbox)]);
-        if !journal.wait_for_records(kills + 1, &mut run) {
-            run.finish().exits(0);
-            break;
-        }
-        kills += 1;
-        run.signal(Signal::KILL);
-        drop(run.finish());
-        in_order_after(&sandbox);
-    }
-    println!("killed after {kills} records");
-    assert!(kills >= 20, "only {kills} records were written");
+    killed_everywhere(&sandbox, 24, |kills| kill_after_record(&sandbox, kills + 1, pair.next(&sandbox), 0));
+    // One that fails by itself is killed while it is being taken back, too.
+    let broken = sandbox.repository.add_broken("broken-boot");
+    killed_everywhere(&sandbox, 24, |kills| kill_after_record(&sandbox, kills + 1, &broken, 3));
     sandbox.assert_flawless(load);
 }
 
-/// What must be true after a kill, and after `release recover`.
-fn in_order_after(sandbox: &Sandbox) {
-    sandbox.assert_serves();
-    sandbox.release(&["recover"]).exits(0);
-    sandbox.assert_serves();
-    sandbox.assert_tidy();
+/// Deploys, and kills the run once record `number` is there. False if it came to its end before,
+/// with `code`.
+fn kill_after_record(sandbox: &Sandbox, number: usize, sha: &str, code: i32) -> bool {
+    let journal = Journal::from_now(&sandbox.root);
+    let mut run = sandbox.start(&["deploy", sha]);
+    if !journal.wait_for_records(number, &mut run) {
+        run.finish().exits(code);
+        return false;
+    }
+    run.signal(Signal::KILL);
+    // The last record may be its last act.
+    drop(run.finish());
+    true
 }
 
 #[test]
