@@ -1,7 +1,7 @@
 //! Puts in order what a killed run left: every command that takes the lock begins with it.
 
 use release_core::exit_code;
-use release_core::host::Processes;
+use release_core::host::{Processes, Services};
 use release_core::journal::{End, Entry, Journal};
 use release_core::release_record::ReleaseRecord;
 use release_core::state::{Interrupted, State};
@@ -40,6 +40,10 @@ fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrup
         journal.append(&interrupted.run, Entry::End { outcome: End::Undone, note })?;
         return Ok(exit_code::DONE);
     };
+    if !record.config.services.is_empty() {
+        // After a power failure nothing runs: what is gone back to must serve again too.
+        site.host.ensure_manager()?;
+    }
     let active = site.current()?.as_ref() == Some(release);
     let target = Target {
         action: interrupted.action,

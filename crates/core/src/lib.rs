@@ -13,6 +13,7 @@ pub mod env_file;
 pub mod environment;
 pub mod command;
 pub mod redact;
+pub mod plain_text;
 pub mod host;
 pub mod service;
 pub mod run;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::command::{Command, Exit};
 use crate::event::{Event, Observer, Progress};
 use crate::host::{Host, HostError};
+use crate::plain_text::plain;
 use crate::run::Run;
 
 /// Part of a deploy or a rollback.
@@ -161,10 +162,11 @@ impl Context<'_> {
         self.observer.observe(&Event::Progress { step: self.step.to_owned(), progress });
     }
 
-    /// Tells a line that a command printed, secrets masked.
-    pub fn line(&self, text: &str) {
-        let text = self.run.redactor.redact(text);
-        self.observer.observe(&Event::Line { step: self.step.to_owned(), text });
+    /// Tells a line that a command printed, without colours, secrets masked; gives it back like that.
+    pub fn line(&self, text: &str) -> String {
+        let text = self.run.redactor.redact(&plain(text));
+        self.observer.observe(&Event::Line { step: self.step.to_owned(), text: text.clone() });
+        text
     }
 
     /// Tells what people should know.
@@ -180,10 +182,7 @@ impl Context<'_> {
     /// Like [`Context::run`]; gives all that it printed.
     pub fn output(&self, command: &Command) -> Result<Vec<String>, StepError> {
         let mut lines = Vec::new();
-        let exit = self.host.run(command, &mut |line| {
-            self.line(line);
-            lines.push(self.run.redactor.redact(line));
-        })?;
+        let exit = self.host.run(command, &mut |line| lines.push(self.line(line)))?;
         if exit.success() {
             return Ok(lines);
         }

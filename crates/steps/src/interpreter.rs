@@ -97,7 +97,7 @@ fn ask(cx: &Context<'_>, probe: &Command, name: &str) -> Result<About, StepError
 }
 
 /// `python3.11` for `3.11` and `3.11.4`.
-fn program_name(version: Option<&str>) -> String {
+pub(crate) fn program_name(version: Option<&str>) -> String {
     version.map_or_else(|| "python3".to_owned(), |version| format!("python{}", minor(version)))
 }
 

@@ -8,6 +8,8 @@ use release_core::release::ReleaseId;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::cache::prune_cache;
+
 /// Removes the releases that `keep` does not keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Prune;
@@ -47,7 +49,11 @@ impl Step for Prune {
         if !removed.is_empty() {
             notes.push(format!("removed {}", names(&removed)));
         }
-        warn_of(cx, forget_failed_deploys(cx));
+        let freed = prune_cache(cx)?;
+        if freed > 0 {
+            notes.push(format!("freed {} MB of the cache", freed.div_ceil(1_000_000)));
+        }
+        warn_of(cx, forget_gone(cx));
         for (release, pids) in &found.in_use {
             let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
             notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));
@@ -109,21 +115,15 @@ fn kept(run: &Run) -> BTreeSet<ReleaseId> {
 fn remove(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     let trash = cx.run.layout.trash().join(release.as_str());
     cx.host.rename(&cx.run.layout.release(release), &trash)?;
-    throw_away(cx, &trash)
-}
-
-/// The tree comes last: while it lies in the trash a killed run can be made up for.
-fn throw_away(cx: &Context<'_>, trash: &Path) -> HostResult<()> {
-    if let Some(release) = release_at(trash) {
-        forget(cx, &release)?;
-    }
-    cx.host.remove(trash)
+    forget(cx, release)?;
+    cx.host.remove(&trash)
 }
 
 /// Removes what is known of a release, and what it printed.
 fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     let layout = &cx.run.layout;
     cx.host.remove(&layout.release_record(release))?;
+    cx.host.remove(&layout.migrations_record(release))?;
     cx.host.remove(&layout.log_dir(release))?;
     let mark = format!("-{release}-g");
     for log in cx.host.list(parent(&layout.service_log("any")))? {
@@ -136,17 +136,20 @@ fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
 
 /// What a killed run did not get to.
 fn empty_trash(cx: &Context<'_>) -> HostResult<()> {
-    cx.host.list(&cx.run.layout.trash())?.iter().try_for_each(|path| throw_away(cx, path))
+    cx.host.list(&cx.run.layout.trash())?.iter().try_for_each(|path| cx.host.remove(path))
 }
 
-/// The logs of a deploy that failed stay as long as there is a release from before it.
-fn forget_failed_deploys(cx: &Context<'_>) -> HostResult<()> {
+/// What is known of a release that is gone, such as a deploy that failed, stays as long as there
+/// is a release from before it.
+fn forget_gone(cx: &Context<'_>) -> HostResult<()> {
     let layout = &cx.run.layout;
     let Some(oldest) = cx.host.list(&layout.releases())?.iter().find_map(|path| release_at(path)) else {
         return Ok(());
     };
-    let logs = cx.host.list(parent(&layout.log_dir(&oldest)))?;
-    let mut gone = logs.iter().filter_map(|path| release_at(path)).filter(|release| *release < oldest);
+    let mut known = cx.host.list(parent(&layout.log_dir(&oldest)))?;
+    let records = cx.host.list(parent(&layout.release_record(&oldest)))?;
+    known.extend(records.iter().map(|record| record.with_extension("")));
+    let mut gone = known.iter().filter_map(|path| release_at(path)).filter(|release| *release < oldest);
     gone.try_for_each(|release| forget(cx, &release))
 }
 

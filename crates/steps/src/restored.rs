@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use release_core::config::Health;
 use release_core::host::HostResult;
-use release_core::release::Generation;
+use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
 use release_core::service::programs_of;
 use release_core::step::{Context, StepError};
 
@@ -17,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Asks every service of `previous` through `current`, as users do.
 pub(crate) fn check_restored(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
     for service in services_of(cx, previous)? {
-        let health = health(cx, &service);
+        let health = health(cx, &previous.release, &service);
         let socket = cx.run.layout.current_socket(&service);
         let answer = Question::health(socket, &health).ask_until(cx, LIMIT, Answer::is_served)?;
         if !answer.is_served() {
@@ -34,10 +35,13 @@ fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<Stri
     Ok(names.map(|(service, _)| service).filter(|service| service != RETIRE).collect())
 }
 
-/// What the service of that name is asked for today: the old release may not know the path yet.
-fn health(cx: &Context<'_>, service: &str) -> Health {
-    let known = cx.run.config.services.iter().find(|known| known.name == service);
-    known.map_or_else(Health::default, |known| known.health.clone())
+/// What the service was asked for when its release was new.
+fn health(cx: &Context<'_>, release: &ReleaseId, service: &str) -> Health {
+    // A record that cannot be read must not keep the old release from being restored.
+    let record = ReleaseRecord::read(cx.host, &cx.run.layout, release).ok().flatten();
+    let known =
+        record.into_iter().flat_map(|record| record.config.services).find(|known| known.name == service);
+    known.map_or_else(Health::default, |known| known.health)
 }
 
 fn unwell(cx: &Context<'_>, previous: &Generation, service: String, what: &str) -> StepError {

@@ -127,7 +127,15 @@ fn commands(run: &Run, wanted: &Wanted, entry: &Path) -> [Command; 2] {
         Tool::Pip(_) => [
             command(&wanted.interpreter.program).args(["-m", "venv", &entry_text]),
             command(&entry.join("bin/python"))
-                .args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check"])
+                .args([
+                    "-m",
+                    "pip",
+                    "install",
+                    "--no-input",
+                    "--disable-pip-version-check",
+                    "--progress-bar",
+                    "off",
+                ])
                 .args(files),
         ],
         Tool::Uv(uv, _) => [

@@ -74,10 +74,7 @@ pub(crate) fn inspect(cx: &Context<'_>, django: &Django) -> Result<Inspection, S
     let (mut answer, mut printed) = (None, Vec::new());
     let exit = cx.host.run(&command, &mut |line| match line.strip_prefix(MARK) {
         Some(json) => answer = Some(json.to_owned()),
-        None => {
-            cx.line(line);
-            printed.push(cx.run.redactor.redact(line));
-        }
+        None => printed.push(cx.line(line)),
     })?;
     let answer = answer.filter(|_| exit.success()).and_then(|json| serde_json::from_str(&json).ok());
     answer.ok_or_else(|| failed(cx.run, exit, &printed))
@@ -98,7 +95,7 @@ fn failed(run: &Run, exit: Exit, printed: &[String]) -> StepError {
     } else {
         "try it by hand, in the release's environment: `release exec -- python manage.py check`".to_owned()
     };
-    StepError::Command { command: "python -c django.setup()".to_owned(), exit, output, help: Some(help) }
+    StepError::Command { command: "python manage.py check".to_owned(), exit, output, help: Some(help) }
 }
 
 #[cfg(test)]

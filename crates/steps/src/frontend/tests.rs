@@ -207,7 +207,7 @@ fn missing_programs_are_named_with_what_to_type() {
 fn a_failing_build_tells_its_last_lines() {
     let scene = scene(app());
     let output = "sh: 1: vite: not found";
-    scene.host.on("npm run build", Answer::code(127).says(output));
+    scene.host.on("npm run build", Answer::code(127).says("\x1b[31msh: 1: \x1b[0mvite: not found"));
     let error = scene.run(&Frontends).unwrap_err();
     assert_eq!(error.output(), [output]);
     assert!(error.help().unwrap().contains("devDependencies"));

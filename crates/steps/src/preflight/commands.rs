@@ -1,43 +1,38 @@
 //! The programs that a deploy calls, and the services' commands.
 
-use release_core::config::{Config, Installer, Service};
+use std::collections::BTreeSet;
+
+use release_core::config::{Config, Frontend, Installer, Service};
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
 
 use super::Problem;
+use crate::interpreter::program_name;
 use crate::retire::RETIRE;
 
 /// What must be on `PATH`, and how it gets there.
 pub(super) fn needed_programs(config: &Config, has_frontend: bool) -> Vec<(String, String)> {
     let mut needed = vec![(
-        interpreter(config),
+        program_name(config.python.version.as_deref()),
         "install it with its `venv` module, or name another one: `python: {version: \"3.11\"}`".to_owned(),
     )];
     if config.python.installer == Installer::Uv {
         needed.push(("uv".to_owned(), "install it, or say `python: {installer: auto}`".to_owned()));
     }
     if has_frontend {
-        let commands =
-            config.frontend.iter().flatten().flat_map(|frontend| [&frontend.install, &frontend.build]);
-        let mut programs: Vec<&str> =
-            commands.filter_map(|command| command.split_whitespace().next()).collect();
-        programs.extend(if programs.is_empty() { vec!["node", "npm"] } else { vec!["node"] });
-        // A path is looked for in the front end's directory, which is not checked out yet.
-        programs.retain(|program| !program.contains('/'));
-        programs.sort_unstable();
-        programs.dedup();
         let help = "the front end is built with it: install Node.js";
-        needed.extend(programs.into_iter().map(|program| (program.to_owned(), help.to_owned())));
+        needed.extend(frontend_programs(config).into_iter().map(|program| (program, help.to_owned())));
     }
     needed
 }
 
-/// `python3`, or `python3.11` for a version `3.11` or `3.11.4`.
-fn interpreter(config: &Config) -> String {
-    match &config.python.version {
-        Some(version) => format!("python{}", version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")),
-        None => "python3".to_owned(),
-    }
+fn frontend_programs(config: &Config) -> BTreeSet<String> {
+    let usual = [Frontend::npm(".")];
+    let frontends = config.frontend.as_deref().unwrap_or(&usual);
+    let commands = frontends.iter().flat_map(|frontend| [&frontend.install, &frontend.build]);
+    let programs = commands.filter_map(|command| words(command).into_iter().next());
+    // A path is looked for in the front end's directory, which is not checked out yet.
+    programs.filter(|program| !program.contains('/')).chain(["node".to_owned()]).collect()
 }
 
 /// What stands against running `service`.
@@ -59,8 +54,7 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
             "choose another name",
         ));
     }
-    let words: Vec<&str> = service.command.split_whitespace().collect();
-    if let Some((what, help)) = command_problem(&words) {
+    if let Some((what, help)) = command_problem(&words(&service.command)) {
         problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
     }
     problems
@@ -72,8 +66,13 @@ fn longest_generation() -> Generation {
     Generation { release, number: 99 }
 }
 
-fn command_problem(words: &[&str]) -> Option<(String, String)> {
-    let first = words.first().copied().unwrap_or_default();
+/// The words of a command; a quote that is not closed is told when `release.yml` is read.
+fn words(command: &str) -> Vec<String> {
+    shell_words::split(command).unwrap_or_default()
+}
+
+fn command_problem(words: &[String]) -> Option<(String, String)> {
+    let first = words.first().map(String::as_str).unwrap_or_default();
     if first.is_empty() {
         return Some((
             "names no program".to_owned(),
@@ -84,12 +83,14 @@ fn command_problem(words: &[&str]) -> Option<(String, String)> {
         return Some((format!("begins with a variable, `{first}`"), "put variables into `env:`".to_owned()));
     }
     if let Some(operator) =
-        words.iter().find(|word| ["&&", "||", "|", ";", "&", ">", ">>", "<"].contains(word))
+        words.iter().find(|word| ["&&", "||", "|", ";", "&", ">", ">>", "<"].contains(&word.as_str()))
     {
         let help = format!("put it into a script, or run `sh -c '… {operator} …'`");
         return Some((format!("uses `{operator}`, and no shell runs it"), help));
     }
-    let port = words.windows(2).find_map(|pair| fixed_port(pair[0], pair[1]))?;
+    // `--bind=x` is `--bind x`.
+    let parts: Vec<&str> = words.iter().flat_map(|word| word.splitn(2, '=')).collect();
+    let port = parts.windows(2).find_map(|pair| fixed_port(pair[0], pair[1]))?;
     let help = "let it listen on $SOCKET alone".to_owned();
     Some((format!("listens on port {port} too, which two generations cannot share"), help))
 }

@@ -102,11 +102,14 @@ fn a_restored_release_may_take_a_moment() {
 }
 
 #[test]
-fn a_restored_release_need_not_know_the_new_health_path() {
-    let scene = booted();
+fn a_restored_release_is_asked_for_its_own_health_path_and_need_not_say_200() {
+    let mut scene = booted();
     serve_through_current(&scene, Some(404), Some(500));
+    scene.facts.config.services[0].health.path = "/new".to_owned();
     scene.run(&Activate).unwrap();
     scene.undo(&Activate).unwrap();
+    let paths: Vec<String> = scene.host.requests().into_iter().map(|(_, path)| path).collect();
+    assert_eq!(paths, ["/healthz"]);
     assert_eq!(current(&scene), target(&scene.facts.layout, &old()));
 }
 

@@ -97,7 +97,7 @@ fn commands_that_cannot_work_are_told() {
         ("", "names no program"),
         ("cd src && gunicorn shop.wsgi --bind unix:$SOCKET", "uses `&&`, and no shell runs it"),
         (
-            "gunicorn shop.wsgi --bind unix:$SOCKET --bind 0.0.0.0:8000",
+            "gunicorn shop.wsgi --bind unix:$SOCKET --bind=0.0.0.0:8000",
             "listens on port 8000 too, which two generations cannot share",
         ),
         ("daphne -u $SOCKET --port 8000", "listens on port 8000 too, which two generations cannot share"),

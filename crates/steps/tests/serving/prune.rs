@@ -16,6 +16,7 @@ fn released(days: std::ops::RangeInclusive<u32>, keep: usize) -> Scene {
     for id in &good {
         scene.host.put_file(scene.facts.layout.release(id).join("manage.py"), "");
         scene.host.put_file(scene.facts.layout.release_record(id), "{}");
+        scene.host.put_file(scene.facts.layout.migrations_record(id), "{}");
         scene.host.put_file(scene.facts.layout.step_log(id, "venv"), "");
         let generation = Generation { release: id.clone(), number: 2 };
         scene.host.put_file(scene.facts.layout.service_log(&generation.program("web")), "");
@@ -53,7 +54,7 @@ fn keeps_as_many_as_it_is_told_and_nothing_of_the_others() {
     assert_eq!(scene.run(&Prune).unwrap(), Outcome::DoneWith(format!("removed {names}")));
     assert_eq!(left(&scene), days(4..=6));
     assert_eq!(mentions(&scene, 1), [""; 0].map(PathBuf::from));
-    assert_eq!(mentions(&scene, 4).len(), 6);
+    assert_eq!(mentions(&scene, 4).len(), 7);
 
     let before = scene.host.all();
     assert_eq!(scene.run(&Prune).unwrap(), Outcome::Skipped("there is no old release".to_owned()));
@@ -129,6 +130,20 @@ fn a_removal_that_fails_is_a_warning_and_is_made_up_for_later() {
 }
 
 #[test]
+fn what_only_removed_releases_used_leaves_the_cache() {
+    let scene = released(1..=3, 2);
+    for day in 1..=3 {
+        let entry = scene.facts.layout.cached("venv", &format!("key{day}"));
+        scene.host.put_file(entry.join(".complete"), "");
+        scene.host.put_file(entry.join("used-by").join(release(day).as_str()), "x");
+    }
+    let note = format!("removed {}", release(1));
+    assert_eq!(scene.run(&Prune).unwrap(), Outcome::DoneWith(note));
+    let kept = [1, 2, 3].map(|day| scene.host.exists(format!("/srv/shop/cache/venv/key{day}")));
+    assert_eq!(kept, [false, true, true]);
+}
+
+#[test]
 fn logs_of_failed_deploys_go_with_the_releases_from_before_them() {
     let scene = released(3..=6, 3);
     scene.host.put_file(scene.facts.layout.step_log(&release(2), "venv"), "");
@@ -136,6 +151,6 @@ fn logs_of_failed_deploys_go_with_the_releases_from_before_them() {
         .host
         .put_file(scene.facts.layout.step_log(&"20261105T100000Z-bbbbbbb".parse().unwrap(), "venv"), "");
     scene.run(&Prune).unwrap();
-    assert_eq!(mentions(&scene, 2), [""; 0].map(PathBuf::from));
+    assert_eq!([mentions(&scene, 1), mentions(&scene, 2)], [const { Vec::<PathBuf>::new() }; 2]);
     assert!(scene.host.exists("/srv/shop/.release/log/20261105T100000Z-bbbbbbb/venv.log"));
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use release_core::host::{Address, Files, Services};
+use release_core::host::{Address, Clock, Files, Services};
 use release_core::layout::Layout;
 use release_core::release::Generation;
+use release_core::release_record::ReleaseRecord;
 use release_core::service::{Program, programs_of};
 use release_steps::boot::Boot;
 use release_testkit::Scene;
@@ -43,7 +44,9 @@ pub(crate) fn booted() -> Scene {
 
 fn build(scene: &Scene, generation: &Generation) {
     scene.host.put_dir(scene.facts.layout.run(&generation.release));
-    scene.host.put_file(scene.facts.layout.release_record(&generation.release), "{}");
+    let mut facts = scene.facts.clone();
+    facts.generation = generation.clone();
+    ReleaseRecord::of(&facts, scene.host.now()).write(&scene.host, &facts.layout).expect("it is recorded");
 }
 
 /// Starts `web` of `generation`.
