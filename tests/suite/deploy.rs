@@ -118,22 +118,23 @@ fn what_changed_is_built(sandbox: &Sandbox) {
         let sha = sandbox.repository.add(kind);
         let done = sandbox.release(&["deploy", &sha, "--json"]).exits(0);
         sandbox.assert_serves();
-        let built = ["venv", "frontend"].map(|step| done.step(step) == "done");
+        let built = ["venv", "frontend"].map(|step| done.built(step));
         (built, sandbox.get("/").body)
     };
-    let word = |page: &str, what: &str| {
-        page.split_inclusive(['\n', '"']).find(|line| line.contains(what)).unwrap_or_default().to_owned()
+    let line = |page: &str, what: &str| {
+        let found = page.lines().find(|line| line.contains(what));
+        found.unwrap_or_else(|| panic!("no {what} in {page}")).to_owned()
     };
     let (built, before) = deploy("code");
     assert_eq!(built, [false, false], "both come from the cache");
 
     let (built, page) = deploy("requirement");
     assert_eq!(built, [true, false]);
-    assert_ne!(word(&page, "id=\"markdown\""), word(&before, "id=\"markdown\""));
+    assert_ne!(line(&page, "id=\"markdown\""), line(&before, "id=\"markdown\""));
 
     let (built, page) = deploy("frontend");
     assert_eq!(built, [false, true]);
-    assert_ne!(word(&page, "/static/bundle/"), word(&before, "/static/bundle/"));
+    assert_ne!(line(&page, "/static/bundle/"), line(&before, "/static/bundle/"));
 
     let (built, _) = deploy("migration");
     assert_eq!(built, [false, false]);

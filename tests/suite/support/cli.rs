@@ -145,12 +145,13 @@ impl Finished {
         self.out.lines().map(parse).collect()
     }
 
-    /// How the step `id` ended: `done`, `skipped` or `failed`.
+    /// Whether the step `id` built something, rather than take it from the cache.
     #[track_caller]
-    pub(crate) fn step(&self, id: &str) -> String {
+    pub(crate) fn built(&self, id: &str) -> bool {
         let ended = |event: &Value| event["event"] == "step_ended" && event["step"] == id;
         let event = self.events().into_iter().find(ended).unwrap_or_else(|| panic!("no step {id} in {self}"));
-        event["end"].as_str().unwrap().to_owned()
+        let cached = event["why"].as_str().is_some_and(|why| why.contains("cache"));
+        event["end"] == "done" && !cached
     }
 }
 
