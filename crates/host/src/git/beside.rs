@@ -24,6 +24,8 @@ impl UnixHost {
 /// mirror's objects as an alternate.
 fn borrow(place: &Path, mirror: &Path) -> io::Result<()> {
     fs::create_dir_all(place.join("objects/info"))?;
+    // Without it libgit2 has nowhere to put a pack, and loses what it fetched.
+    fs::create_dir_all(place.join("objects/pack"))?;
     let objects = format!("{}\n", mirror.join("objects").display());
     fs::write(place.join("objects/info/alternates"), objects)?;
     for file in ["HEAD", "packed-refs"] {
