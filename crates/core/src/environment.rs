@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::layout::Layout;
 use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
+use crate::service::Program;
 
 /// What is taken over from the caller, if it is set there; everything else is not.
 pub const INHERITED: [&str; 9] =
@@ -52,7 +53,8 @@ pub fn of_release(
 /// What one service of a generation sees besides: where it is to listen.
 pub fn of_service(layout: &Layout, generation: &Generation, service: &str) -> Variables {
     let socket = layout.socket(generation, service);
-    [("SOCKET", text(&socket)), ("RELEASE_SERVICE", service.to_owned())]
+    let program = (Program::VARIABLE, generation.program(service));
+    [("SOCKET", text(&socket)), ("RELEASE_SERVICE", service.to_owned()), program]
         .map(|(name, value)| (name.to_owned(), Secret::new(value)))
         .into()
 }

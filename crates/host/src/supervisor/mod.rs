@@ -61,7 +61,11 @@ impl Services for UnixHost {
             self.ensure_manager()?;
         }
         let chosen = |name: &str| programs.iter().any(|program| program == name);
-        self.unless_interrupted(programs::end(&self.rpc(), chosen, Then::Forget, longest))?;
+        self.unless_interrupted(async {
+            programs::end(&self.rpc(), chosen, Then::Forget, longest).await?;
+            left_behind::end("what a service left behind", || left_behind::orphans(&self.layout, programs))
+                .await
+        })?;
         programs.iter().try_for_each(|program| self.forget_withdrawn(program))
     }
 
