@@ -62,8 +62,11 @@ impl Services for UnixHost {
         let longest = self.withdraw_all(programs)?;
         let climbs = self.climbs(programs)?;
         let chosen = |name: &str| programs.iter().any(|program| program == name);
-        let rpc = self.rpc();
-        self.unless_interrupted(programs::end_climbing(&rpc, chosen, Then::Forget, longest, climbs))?;
+        self.unless_interrupted(async {
+            programs::end_climbing(&self.rpc(), chosen, Then::Forget, longest, climbs).await?;
+            left_behind::end("what a service left behind", || left_behind::orphans(&self.layout, programs))
+                .await
+        })?;
         programs.iter().try_for_each(|program| self.forget_withdrawn(program))
     }
 
