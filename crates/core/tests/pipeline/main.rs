@@ -170,3 +170,16 @@ fn a_journal_that_cannot_be_written_turns_the_run_back() {
         assert_eq!(acted.count(), begun, "an effect without its intent, record {n}");
     }
 }
+
+#[test]
+fn a_full_disk_keeps_nobody_from_the_steps_that_make_room() {
+    // The first mark is that of `activate`; from number 2 on it is those of `drain` and `prune`.
+    for refused in 2..6 {
+        let scene = Scene::new();
+        scene.journal.fail_at(refused);
+        let plan = Plan::default().step(deed("activate")).afterwards(deed("drain")).afterwards(deed("prune"));
+        assert!(matches!(scene.pipeline().run(&plan), Ended::Completed));
+        assert!(scene.stands("drain") && scene.stands("prune"), "mark {refused}");
+        assert!(scene.recorder.warnings().is_empty());
+    }
+}
