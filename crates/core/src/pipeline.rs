@@ -123,7 +123,8 @@ impl Pipeline<'_> {
             .map(|step| step.as_ref())
             .filter(|step| !matches!(mark(*step), None | Some(Mark::Undone)))
             .collect();
-        let after_activate = interrupted.mark(ACTIVATE).is_some();
+        // Killed before the rename, nobody saw it.
+        let after_activate = active || !matches!(interrupted.mark(ACTIVATE), None | Some(Mark::Started));
         match self.undo(&begun) {
             Ok(()) => Ended::Recovered { after_activate },
             Err(stuck) => stuck.after(None),
@@ -200,13 +201,19 @@ impl Pipeline<'_> {
     }
 
     fn turn_back(&self, failure: Failure, begun: &[&dyn Step]) -> Ended {
+        let after_activate = self.is_active(begun);
         match self.undo(begun) {
-            Ok(()) => {
-                let after_activate = begun.iter().any(|step| step.id() == ACTIVATE);
-                Ended::Undone { failure, after_activate }
-            }
+            Ok(()) => Ended::Undone { failure, after_activate },
             Err(stuck) => stuck.after(Some(failure)),
         }
+    }
+
+    /// Whether users see the target release, as far as can be told: to activate it may have failed too.
+    fn is_active(&self, begun: &[&dyn Step]) -> bool {
+        let layout = &self.run.layout;
+        let target = layout.current_target(self.run.release());
+        begun.iter().any(|step| step.id() == ACTIVATE)
+            && self.host.read_link(&layout.current()).map_or(true, |current| current == Some(target))
     }
 
     /// Takes steps back, latest first, and stops at the first that cannot be: going on could

@@ -97,7 +97,17 @@ fn undoing_stops_at_the_first_that_cannot_be_undone() {
 fn a_failure_after_activate_says_so() {
     let scene = Scene::new();
     let plan = Plan::default().step(deed("activate")).step(Deed { fails: true, ..deed("verify") });
+    let layout = &scene.run.layout;
+    scene.host.put_link(layout.current(), layout.current_target(scene.run.release()));
     assert!(matches!(scene.pipeline().run(&plan), Ended::Undone { after_activate: true, .. }));
+}
+
+#[test]
+fn nobody_saw_a_release_that_could_not_be_activated() {
+    let scene = Scene::new();
+    scene.host.put_link(scene.run.layout.current(), "releases/20261119T101500Z-aaaaaaa");
+    let plan = Plan::default().step(deed("boot")).step(Deed { fails: true, ..deed("activate") });
+    assert!(matches!(scene.pipeline().run(&plan), Ended::Undone { after_activate: false, .. }));
 }
 
 #[test]
