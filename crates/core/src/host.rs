@@ -81,7 +81,14 @@ impl HostError {
         match self {
             HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
-                io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
+                // The file itself may not be there yet.
+                io::ErrorKind::StorageFull => {
+                    let place = path.parent().unwrap_or(path).display();
+                    Some(format!("free some space or inodes: `df -h {place}; df -i {place}`"))
+                }
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some(format!("make it writable: `findmnt -T {}` says how it is mounted", path.display()))
+                }
                 io::ErrorKind::PermissionDenied => {
                     Some(format!("look at who may write there: `ls -ld {}`", path.display()))
                 }
