@@ -56,7 +56,12 @@ fn active(site: &Site) -> Result<Run, Error> {
         help: "deploy a revision first: `release deploy main`".to_owned(),
     };
     let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let record = ReleaseRecord::read(&site.host, &site.layout, &generation.release)?.ok_or_else(nothing)?;
+    let release = &generation.release;
+    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
+    let record = record.filter(|_| site.exists(release)).ok_or_else(|| Error::Failed {
+        what: format!("{release} is active, but it or its record is not on the disk any more"),
+        help: "build it again: `release deploy --force`".to_owned(),
+    })?;
     let target =
         Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)
