@@ -234,7 +234,9 @@ impl Pipeline<'_> {
             let _ = self.mark(id, mark, error.clone());
             self.observer.observe(&Event::UndoEnded { step: id.to_owned(), error });
             if let Err(error) = result {
-                let remaining = begun[..=index].iter().rev().map(|step| step.id().to_owned()).collect();
+                let stands = |step: &&&dyn Step| step.undo_policy() != UndoPolicy::Nothing;
+                let remaining = begun[..=index].iter().rev().filter(stands);
+                let remaining = remaining.map(|step| step.id().to_owned()).collect();
                 return Err(Box::new(NotUndone { undo: Failure { step: id, error }, remaining }));
             }
         }

@@ -3,6 +3,7 @@
 use release_core::config::Service;
 use release_core::host::HostResult;
 use release_core::layout::SOCKET_PATH_LIMIT;
+use release_core::release::Generation;
 use release_core::run::Run;
 use release_core::service::{Program, programs_of};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
@@ -52,8 +53,13 @@ impl Step for Boot {
         }
         make_way(cx)?;
         cx.host.ensure_manager()?;
-        let programs: Vec<Program> =
-            cx.run.config.services.iter().map(|service| program(cx.run, service)).collect();
+        let programs: Vec<Program> = cx
+            .run
+            .config
+            .services
+            .iter()
+            .map(|service| program(cx.run, &cx.run.generation, service))
+            .collect();
         cx.host.start(&programs)?;
         Ok(Outcome::Done)
     }
@@ -114,8 +120,7 @@ fn make_way(cx: &Context<'_>) -> HostResult<()> {
 }
 
 /// The service as the process manager runs it: through the door that sets its environment.
-fn program(run: &Run, service: &Service) -> Program {
-    let generation = &run.generation;
+pub(crate) fn program(run: &Run, generation: &Generation, service: &Service) -> Program {
     let number = generation.number.to_string();
     let which =
         ["--release", generation.release.as_str(), "--service", &service.name, "--generation", &number];

@@ -6,10 +6,11 @@ use release_core::config::Health;
 use release_core::host::HostResult;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
-use release_core::service::programs_of;
+use release_core::service::{Program, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, Question, log_tail};
+use crate::boot;
 use crate::retire::{self, RETIRE};
 
 /// How long a restored release may take to answer.
@@ -26,6 +27,27 @@ pub(crate) fn check_restored(cx: &Context<'_>, previous: &Generation) -> Result<
         }
     }
     Ok(())
+}
+
+/// Starts what has stopped or failed of `previous` since it served, before users are sent back to it.
+pub(crate) fn revive(cx: &Context<'_>, previous: &Generation) {
+    // Whether it serves is asked afterwards: there is no better place to go back to.
+    if let Err(error) = start_again(cx, previous) {
+        cx.warn(format!("cannot start {} again: {}", previous.release, error.in_one_line()));
+    }
+}
+
+fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
+    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &previous.release)?;
+    let Some(record) = record.filter(|record| !record.config.services.is_empty()) else { return Ok(()) };
+    let states = retire::states(cx)?;
+    let alive: Vec<&str> = programs_of(&states, previous)
+        .filter(|state| state.state.is_alive())
+        .map(|state| state.name.as_str())
+        .collect();
+    let programs = record.config.services.iter().map(|service| boot::program(cx.run, previous, service));
+    let dead: Vec<Program> = programs.filter(|program| !alive.contains(&program.name.as_str())).collect();
+    if dead.is_empty() { Ok(()) } else { Ok(cx.host.start(&dead)?) }
 }
 
 /// The services of a generation that the process manager knows.

@@ -12,6 +12,7 @@ use release_core::state::State;
 
 use release_host::without_password;
 
+use crate::commands::start;
 use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
@@ -37,6 +38,10 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
     if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+        if start::is_down(&site, &state, &live)? {
+            screen.say(&format!("{live} is live, but its processes do not run; starting them"));
+            start::start(&site, screen)?;
+        }
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
     }
