@@ -137,3 +137,9 @@ fn a_servers_problem_names_the_servers_file() {
     let problems = both(MINIMAL, Some("keep: 5\nbrunch: main\n")).unwrap_err();
     assert_eq!(problems, ["/srv/shop/release.yml:2: unknown key `brunch` (help: did you mean `branch`?)"]);
 }
+
+#[test]
+fn a_variable_that_no_environment_can_hold_is_refused() {
+    let problems = app(&format!("{MINIMAL}env: {{A: \"x\\0y\", B: \"two\\nlines\"}}\n")).unwrap_err();
+    assert_eq!(problems, ["release.yml:5: env.A holds a NUL, which no environment can"]);
+}
