@@ -86,6 +86,10 @@ impl HostError {
                     let place = path.parent().unwrap_or(path).display();
                     Some(format!("free some space or inodes: `df -h {place}; df -i {place}`"))
                 }
+                io::ErrorKind::InvalidData => Some(format!(
+                    "if a newer `release` wrote it, use that one; else mend it: `less {}`",
+                    path.display()
+                )),
                 io::ErrorKind::ReadOnlyFilesystem => {
                     Some(format!("make it writable: `findmnt -T {}` says how it is mounted", path.display()))
                 }
@@ -288,7 +292,8 @@ pub trait Network {
 pub trait Services {
     /// Starts the manager if it does not run, with all programs that are to start by themselves.
     fn ensure_manager(&self) -> HostResult<()>;
-    /// Adds programs and starts them; those that already run are left alone.
+    /// Adds programs and starts them, and the manager first if it does not run; those that
+    /// already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
     /// Stops programs, each with its own signal and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;

@@ -52,7 +52,6 @@ impl Step for Boot {
             return Ok(Outcome::Skipped(WARM.to_owned()));
         }
         make_way(cx)?;
-        cx.host.ensure_manager()?;
         let programs: Vec<Program> = cx
             .run
             .config

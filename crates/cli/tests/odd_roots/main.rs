@@ -7,19 +7,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Output;
 
-use server::Server;
+use server::{Server, err, out};
 
 const EXAMPLE: &str = "app: tiny\nkeep: 2\n";
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
 
 #[test]
 fn a_release_that_was_removed_by_hand_is_built_again() {

@@ -77,3 +77,11 @@ impl Server {
         fs::write(self.journal(), lines[..cut].join("\n") + "\n").unwrap();
     }
 }
+
+pub(crate) fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
