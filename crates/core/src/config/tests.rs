@@ -86,22 +86,22 @@ services:
 django: {seting: x}
 ";
     let expected = [
-        "release.yml:1: app: `My Shop` is not a plain name (help: use lowercase letters, digits, `-` and `_`)",
+        "release.yml:1: app: `My Shop` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
+        "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
         "release.yml:3: keep: 1 leaves nothing to go back to (help: keep at least 2: the active release and the one to go back to)",
         "release.yml:4: python.version is a number, and 3.10 would become 3.1 (help: put it in quotes: `version: \"3.11\"`)",
-        "release.yml:13: unknown key `django.seting` (help: did you mean `settings`?)",
-        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
-        "release.yml:10: services.web.handover: unknown variant `teleport`, expected `socket`",
-        "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
-        "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
-        "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2)",
-        "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
         "release.yml:5: linked_dirs: `/etc` is absolute; write it relative to the release",
         "release.yml:5: linked_dirs: `../up` leaves the release by `..`",
         "release.yml:5: linked_dirs: `media/cache` and `media` lie one within the other (help: link the outer one only)",
         "release.yml:5: linked_dirs: `media` is named twice (help: name it once)",
         "release.yml:5: linked_dirs: `run` is a name that release itself uses",
-        "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
+        "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
+        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
+        "release.yml:10: services.web.handover: unknown variant `teleport`, expected `socket`",
+        "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
+        "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
+        "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2)",
+        "release.yml:13: unknown key `django.seting` (help: did you mean `settings`?)",
     ];
     assert_eq!(app(text).unwrap_err(), expected);
 }
