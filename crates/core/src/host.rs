@@ -82,9 +82,10 @@ impl HostError {
             HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
                 io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
-                io::ErrorKind::PermissionDenied => {
-                    Some(format!("look at who may write there: `ls -ld {}`", path.display()))
-                }
+                io::ErrorKind::PermissionDenied => Some(format!(
+                    "is this the user who deploys? look at who may: `ls -ld {}`",
+                    path.display()
+                )),
                 _ => None,
             },
             HostError::Spawn { program, source } if source.kind() == io::ErrorKind::NotFound => {

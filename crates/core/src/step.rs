@@ -209,10 +209,13 @@ impl Context<'_> {
     }
 }
 
-/// The last [`TAIL`] lines that say something.
+/// The last [`TAIL`] lines that say something, and something else than the one before.
 pub fn tail(lines: &[String]) -> Vec<String> {
     let mut last: VecDeque<String> = VecDeque::with_capacity(TAIL);
     for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+        if last.back() == Some(line) {
+            continue;
+        }
         if last.len() == TAIL {
             last.pop_front();
         }

@@ -27,7 +27,7 @@ pub(crate) fn run(
 ) -> Result<u8, Error> {
     let generation = Generation { release, number };
     site.host.pause(Duration::from_secs(after))?;
-    let _lock = road::lock(&site, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
+    let _lock = road::lock(&site, screen, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
     if site.current()?.as_ref() != Some(&generation.release) {
         stop_generation(&site.host, &site.layout, &generation)?;
         screen.say(&format!("stopped {}, which was kept warm", generation.release));

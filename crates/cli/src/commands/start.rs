@@ -6,6 +6,7 @@ use release_core::host::{Clock, Files, Services};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
+use release_core::service::programs_of;
 use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
 use release_steps::health_check::HealthCheck;
@@ -18,11 +19,23 @@ use crate::site::Site;
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
-    let _lock = road::lock(&site, "start", None, None)?;
+    let _lock = road::lock(&site, screen, "start", None, None)?;
     recover(&mut site, screen)?;
-    let run = active(&site)?;
+    bring_up(&site, screen)
+}
+
+/// Whether a process of the active release is there.
+pub(crate) fn runs(site: &Site) -> Result<bool, Error> {
+    let Some(serving) = site.serving(&site.state()?)? else { return Ok(false) };
+    let states = site.host.states()?;
+    Ok(programs_of(&states, &serving).any(|program| program.state.is_alive()))
+}
+
+/// Boots the active release, and waits until it is well.
+pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<u8, Error> {
+    let run = active(site)?;
     // What a stopped manager still knows of other generations must not come back with it.
-    let old: Vec<String> = known_programs(&site)?.filter(|name| is_old(name, &run.generation)).collect();
+    let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
     for step in [&Boot as &dyn Step, &HealthCheck] {
         let started = site.host.elapsed();
