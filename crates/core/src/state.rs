@@ -33,6 +33,8 @@ pub struct Interrupted {
     pub revision: Revision,
     /// What served when it began.
     pub previous: Option<Generation>,
+    /// As what its workers come back if the run is taken back.
+    pub stand_in: Option<Generation>,
     /// The last mark of each step that began, in the order in which they began.
     pub steps: Vec<(String, Mark)>,
 }
@@ -87,9 +89,11 @@ impl State {
 
     fn add(&mut self, record: &Record) {
         match &record.entry {
-            Entry::Begin { action, generation, revision, previous, .. } => {
-                let boots = self.boots.entry(generation.release.clone()).or_default();
-                *boots = (*boots).max(generation.number);
+            Entry::Begin { action, generation, revision, previous, stand_in, .. } => {
+                for booted in std::iter::once(generation).chain(stand_in) {
+                    let boots = self.boots.entry(booted.release.clone()).or_default();
+                    *boots = (*boots).max(booted.number);
+                }
                 self.revisions.insert(generation.release.clone(), revision.clone());
                 self.interrupted = Some(Interrupted {
                     run: record.run.clone(),
@@ -97,6 +101,7 @@ impl State {
                     generation: generation.clone(),
                     revision: revision.clone(),
                     previous: previous.clone(),
+                    stand_in: stand_in.clone(),
                     steps: Vec::new(),
                 });
             }
@@ -205,6 +210,7 @@ mod tests {
             generation: generation(to),
             revision: "3f2c1a9d0c5b4e6f7a8b9c0d1e2f3a4b5c6d7e8f".parse().unwrap(),
             previous: from.map(generation),
+            stand_in: None,
             by: "ana".to_owned(),
         };
         [record(begin), record(Entry::End { outcome: End::Activated, note: None })]

@@ -23,9 +23,10 @@ impl UnixHost {
 /// Takes over the refs, so that the other side knows what need not be sent, and names the
 /// mirror's objects as an alternate.
 fn borrow(place: &Path, mirror: &Path) -> io::Result<()> {
-    fs::create_dir_all(place.join("objects/info"))?;
-    // Without it libgit2 has nowhere to put a pack, and loses what it fetched.
-    fs::create_dir_all(place.join("objects/pack"))?;
+    for part in ["info", "pack"] {
+        // Without the latter libgit2 writes what it fetches to the working directory.
+        fs::create_dir_all(place.join("objects").join(part))?;
+    }
     let objects = format!("{}\n", mirror.join("objects").display());
     fs::write(place.join("objects/info/alternates"), objects)?;
     for file in ["HEAD", "packed-refs"] {

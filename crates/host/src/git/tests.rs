@@ -448,14 +448,13 @@ fn a_repository_of_another_user_is_not_trusted_but_how_to_is_said() {
 #[test]
 fn a_look_beside_sees_what_is_new_and_leaves_the_mirror_alone() {
     let scene = Scene::new();
-    let first = scene.commit("first");
+    scene.commit("first");
     scene.fetch().unwrap();
-    let second = scene.commit("second");
+    let (new, before) = (scene.commit("second"), scene.find("main").unwrap());
     let place = scene.root.path().join("beside");
-    let url = scene.work().display().to_string();
-    scene.host.fetch_beside(&place, &scene.mirror(), &url).unwrap();
-    assert_eq!(scene.host.find(&place, "main").unwrap(), second);
-    assert_eq!(scene.host.find(&place, first.as_str()).unwrap(), first, "what the mirror has is borrowed");
-    assert_eq!(scene.find("main").unwrap(), first);
-    assert!(scene.find(second.as_str()).is_err(), "the new commit went into the mirror");
+    scene.host.fetch_beside(&place, &scene.mirror(), scene.work().to_str().unwrap()).unwrap();
+    assert_eq!(scene.host.find(&place, "main").unwrap(), new);
+    assert_eq!(scene.host.subject(&place, &before).unwrap(), "first", "borrowed");
+    assert_eq!(scene.find("main").unwrap(), before);
+    assert!(fs::read_dir(place.join("objects/pack")).unwrap().next().is_some(), "what is new lies there");
 }
