@@ -86,7 +86,7 @@ services:
 django: {seting: x}
 ";
     let expected = [
-        "release.yml:1: app: `My Shop` is not a plain name (help: use lowercase letters, digits, `-` and `_`)",
+        "release.yml:1: app: `My Shop` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
         "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
         "release.yml:3: keep: 1 leaves nothing to go back to (help: keep at least 2: the active release and the one to go back to)",
         "release.yml:4: python.version is a number, and 3.10 would become 3.1 (help: put it in quotes: `version: \"3.11\"`)",

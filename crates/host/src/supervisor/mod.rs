@@ -152,7 +152,8 @@ impl UnixHost {
 }
 
 fn refused(what: impl Into<String>, error: RpcError) -> HostError {
-    HostError::Services { what: what.into(), help: None, source: Some(error.into()) }
+    let help = error.is_forbidden().then(|| "run it as the user who deploys".to_owned());
+    HostError::Services { what: what.into(), help, source: Some(error.into()) }
 }
 
 fn unwritable(error: conf::Unwritable) -> HostError {

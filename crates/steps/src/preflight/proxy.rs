@@ -138,7 +138,7 @@ fn locations(layout: &Layout, config: &Config) -> String {
     let current = layout.current();
     let web = config.listening().next().map_or("web", |service| service.name.as_str());
     format!(
-        "    location /static/ {{ alias {}/static/; }}\n    \
+        "    location /static/ {{ alias {}/static_root/; }}  # where STATIC_ROOT is\n    \
          location / {{\n        \
          proxy_pass http://unix:{};\n        \
          proxy_set_header Host $host;\n        \

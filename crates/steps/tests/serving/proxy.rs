@@ -51,7 +51,7 @@ fn a_proxy_that_does_not_know_the_app_gets_locations_to_paste() {
     assert_eq!(problem.what, "the proxy's configuration does not mention /srv/shop/current");
     let help = problem.help.unwrap();
     for line in [
-        "location /static/ { alias /srv/shop/current/static/; }",
+        "location /static/ { alias /srv/shop/current/static_root/; }",
         "proxy_pass http://unix:/srv/shop/current/run/web.sock;",
         "proxy_set_header Connection close;",
     ] {
