@@ -24,9 +24,14 @@ pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
     bring_up(&site, screen)
 }
 
-/// Whether a process of the active release is there.
+/// Whether a process of the active release is there, or none is wanted.
 pub(crate) fn runs(site: &Site) -> Result<bool, Error> {
-    let Some(serving) = site.serving(&site.state()?)? else { return Ok(false) };
+    let Some(serving) = site.serving(&site.state()?)? else { return Ok(true) };
+    // A record that cannot be read tells no services to start: `deploy --force` makes another.
+    let record = ReleaseRecord::read(&site.host, &site.layout, &serving.release).ok().flatten();
+    if record.is_none_or(|record| record.config.services.is_empty()) {
+        return Ok(true);
+    }
     let states = site.host.states()?;
     Ok(programs_of(&states, &serving).any(|program| program.state.is_alive()))
 }
