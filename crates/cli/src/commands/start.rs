@@ -30,7 +30,8 @@ pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
 
 /// Whether the active release has a process that does not run.
 pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result<bool, Error> {
-    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
+    // A record that cannot be read tells no services to start: `deploy --force` makes another.
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
     let is_alive = |service: &Service| {
