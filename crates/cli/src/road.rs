@@ -23,7 +23,7 @@ use release_steps::preflight::{self, Problem};
 use release_steps::{frontend, recipe};
 
 use crate::error::Error;
-use crate::output::{Both, LogFile, Screen, Silent};
+use crate::output::{Both, LogFile, Screen, Silent, explanation};
 use crate::own_path;
 use crate::site::{Site, caller};
 
@@ -50,13 +50,15 @@ pub(crate) fn run_with(
     env_file: &Variables,
 ) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
+    let previous = site.serving(state)?;
     let release = &generation.release;
     let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller());
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
         redactor: Redactor::new(&env),
-        previous: site.serving(state)?,
+        stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
+        previous,
         good: state.good(),
         door: door(&layout)?,
         generation,
@@ -65,6 +67,15 @@ pub(crate) fn run_with(
         layout,
         env,
     })
+}
+
+/// A generation of the release that serves which nobody else is.
+fn stand_in(state: &State, previous: &Generation, target: &Generation) -> Generation {
+    let mut next = state.next_generation(&previous.release);
+    if next == *target {
+        next.number += 1;
+    }
+    next
 }
 
 /// How the process manager calls us: `release exec --root …`.
@@ -136,6 +147,7 @@ pub(crate) fn carry_out(
         generation: run.generation.clone(),
         revision: run.revision.clone(),
         previous: run.previous.clone(),
+        stand_in: run.stand_in.clone(),
         by: user(),
     };
     journal.append(&run.id, begin)?;
@@ -237,23 +249,10 @@ fn failure(ended: &Ended) -> Option<&Failure> {
 }
 
 fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(), Error> {
-    if let Some(Failure { step, error }) = failure(ended) {
-        let log = site.layout.run_log(run.release());
-        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
-        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
-    }
-    if let Ended::Stuck { undo, remaining, .. } = ended {
-        let root = site.layout.root().display();
-        let help = format!(
-            "mend that, then `release recover --root {root}` goes on; still standing: {}",
-            remaining.join(", ")
-        );
-        screen.explain(
-            &format!("{} could not be undone: ", undo.step),
-            &undo.error,
-            undo.error.output(),
-            Some(help),
-        );
+    let log = LogFile::new(&run.layout, run.release());
+    for text in explanations(run, ended) {
+        screen.explain(&text);
+        log.explain(&text);
     }
     if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
         screen.say(&match site.current()? {
@@ -262,4 +261,23 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
         });
     }
     Ok(())
+}
+
+/// What failed and why, and what could not be undone.
+fn explanations(run: &Run, ended: &Ended) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Some(Failure { step, error }) = failure(ended) {
+        let log = run.layout.run_log(run.release());
+        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
+        texts.push(explanation(&format!("{step}: "), error, error.output(), Some(help)));
+    }
+    if let Ended::Stuck { undo: Failure { step, error }, remaining, .. } = ended {
+        let root = run.layout.root().display();
+        let help = format!(
+            "mend that, then `release recover --root {root}` goes on; still standing: {}",
+            remaining.join(", ")
+        );
+        texts.push(explanation(&format!("{step} could not be undone: "), error, error.output(), Some(help)));
+    }
+    texts
 }
