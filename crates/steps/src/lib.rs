@@ -24,6 +24,8 @@ pub mod prune;
 pub mod cache;
 pub mod retire;
 
+pub mod generate;
+
 mod answer;
 mod django;
 mod interpreter;
