@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::command::{Secret, Variables};
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::layout::Layout;
 use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
@@ -49,12 +49,14 @@ pub fn of_release(
     env
 }
 
-/// What one service of a generation sees besides: where it is to listen.
-pub fn of_service(layout: &Layout, generation: &Generation, service: &str) -> Variables {
-    let socket = layout.socket(generation, service);
-    [("SOCKET", text(&socket)), ("RELEASE_SERVICE", service.to_owned())]
-        .map(|(name, value)| (name.to_owned(), Secret::new(value)))
-        .into()
+/// What one service of a generation sees besides: its own variables, and where it is to listen.
+pub fn of_service(layout: &Layout, generation: &Generation, service: &Service) -> Variables {
+    let mut env: Variables =
+        service.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect();
+    let socket = layout.socket(generation, &service.name);
+    env.insert("SOCKET".to_owned(), Secret::new(text(&socket)));
+    env.insert("RELEASE_SERVICE".to_owned(), Secret::new(&service.name));
+    env
 }
 
 fn text(path: &Path) -> String {

@@ -2,7 +2,9 @@
 //!
 //! Pure functions: facts in, text out. Nothing in a file names a release, so it is written once.
 
+mod boot;
 mod facts;
+mod site;
 
 #[cfg(test)]
 mod tests;

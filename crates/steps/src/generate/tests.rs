@@ -7,7 +7,7 @@ const APP: &str = "\
 app: my-shop
 django: {settings: shop.settings}
 linked_dirs: [media, log]
-services: {web: {command: \"gunicorn --bind unix:$SOCKET\", stop: {wait: 10m}}}
+services: {web: {command: \"gunicorn --bind unix:$SOCKET\", stop: [TERM 10m, INT 30s]}}
 ";
 
 fn config(more: &str) -> Config {
@@ -84,7 +84,7 @@ fn caddy_gets_a_certificate_by_itself_only_for_a_name_alone() {
     assert_eq!(site("proxy: {listen: 127.0.0.1:8080}\n"), "http://:8080 {");
     assert_eq!(site("proxy: {server_name: a.org b.org}\n"), "a.org, b.org {");
     assert_eq!(site("proxy: {server_name: a.org, listen: 8080}\n"), "http://a.org:8080 {");
-    assert_eq!(site("proxy: {tls: {certificate: /c, key: /k}}\n"), ":443 {");
+    assert_eq!(site("proxy: {tls: {certificate: /c, key: /k}}\n"), "https://:443 {");
 }
 
 #[test]
@@ -104,9 +104,9 @@ fn a_unit_waits_as_long_as_the_app_may_take() {
     let unit = made(Kind::Systemd, "");
     has(
         &unit,
-        &["User=deploy", "TimeoutStopSec=662", "ExecStart=/usr/local/bin/release start --root /srv/shop"],
+        &["User=deploy", "TimeoutStopSec=690", "ExecStart=/usr/local/bin/release start --root /srv/shop"],
     );
-    has(&made(Kind::Supervisor, ""), &["[program:my-shop]", "stopwaitsecs=662"]);
+    has(&made(Kind::Supervisor, ""), &["[program:my-shop]", "stopwaitsecs=690"]);
     has(&made(Kind::Logrotate, ""), &["/srv/shop/.release/log/boot.log /srv/shop/shared/log/*.log {"]);
 }
 
