@@ -190,8 +190,8 @@ proxy:
         "release.yml:3: unknown key `media.dir` (help: known keys are url, directory)",
         "release.yml:5: proxy.server_name: `shop.example.org;` is no name of a host (help: write it like `shop.example.org`)",
         "release.yml:6: proxy.listen: expected a port or an address with one, such as 127.0.0.1:8080",
-        "release.yml:8: proxy.tls: `key` is missing (help: name the file: `key: /etc/letsencrypt/live/…`)",
         "release.yml:7: proxy.max_body: expected a size such as 512k, 20m or 1g",
+        "release.yml:8: proxy.tls: `key` is missing (help: name the file: `key: /etc/letsencrypt/live/…`)",
     ];
     assert_eq!(app(text).unwrap_err(), expected);
 }
