@@ -8,6 +8,7 @@
 #[path = "../suite/support/mod.rs"]
 mod support;
 
+mod boot;
 mod load;
 mod proxies;
 mod support_proxies;

@@ -6,13 +6,9 @@ use std::process::Command;
 
 use crate::load::Load;
 use crate::support::times;
-use crate::support_proxies::{Proxy, Reply, Site, curl, websocket};
+use crate::support_proxies::{Proxy, Reply, Site, all, curl, websocket};
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-
-fn all() -> bool {
-    std::env::var_os("RELEASE_TEST_ALL").is_some()
-}
 
 fn proxies() -> &'static [Proxy] {
     if all() { &Proxy::ALL } else { &[Proxy::Nginx] }

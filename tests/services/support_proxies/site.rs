@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::support::processes::{self, Process};
-use crate::support::{Finished, Running, git, start, wait_until};
+use crate::support::{Client, Finished, Running, git, start, wait_until};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/apps/proxied");
 
@@ -91,6 +91,20 @@ impl Site {
     pub(crate) fn current(&self) -> String {
         let target = fs::read_link(self.root.join("current")).unwrap();
         target.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Whether the app answers on its socket.
+    pub(crate) fn answers(&self) -> bool {
+        let socket = self.root.join("current/run/web.sock");
+        Client::socket(&socket).get("/").is_ok_and(|reply| reply.status == 200)
+    }
+
+    /// Whether any process of the app or of its private supervisord runs.
+    pub(crate) fn runs(&self) -> bool {
+        let own = |process: &Process| {
+            process.command.contains("app.py") || process.command.contains(".release/supervisor/")
+        };
+        processes::of(&self.root).iter().any(own)
     }
 
     /// Fails the test unless `release stop` ends all.
