@@ -7,6 +7,7 @@ use crate::config::{Config, Service};
 use crate::layout::Layout;
 use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
+use crate::service::Program;
 
 /// What is taken over from the caller, if it is set there; everything else is not.
 pub const INHERITED: [&str; 9] =
@@ -53,9 +54,10 @@ pub fn of_release(
 pub fn of_service(layout: &Layout, generation: &Generation, service: &Service) -> Variables {
     let mut env: Variables =
         service.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect();
-    let socket = layout.socket(generation, &service.name);
-    env.insert("SOCKET".to_owned(), Secret::new(text(&socket)));
-    env.insert("RELEASE_SERVICE".to_owned(), Secret::new(&service.name));
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
+    set("SOCKET", text(&layout.socket(generation, &service.name)));
+    set("RELEASE_SERVICE", service.name.clone());
+    set(Program::VARIABLE, generation.program(&service.name));
     env
 }
 

@@ -26,6 +26,12 @@ pub struct Program {
     pub restart: bool,
 }
 
+impl Program {
+    /// The environment variable by which every process of a program is known: what its master
+    /// started goes on when that is killed.
+    pub const VARIABLE: &'static str = "RELEASE_PROGRAM";
+}
+
 /// What the process manager says of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramState {

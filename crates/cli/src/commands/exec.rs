@@ -3,6 +3,7 @@
 
 use release_core::command::Command;
 use release_core::environment;
+use release_core::host::{Files, Network};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(
         None => words.to_vec(),
         Some((name, number)) => {
             let generation = Generation { release: release.clone(), number };
+            make_way(site, &generation, &name)?;
             let found = record.config.services.iter().find(|service| service.name == name);
             let service = found.ok_or_else(|| no_service(&name, &release))?;
             env.extend(environment::of_service(&site.layout, &generation, service));
@@ -44,6 +46,16 @@ pub(crate) fn run(
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
     Err(release_host::become_program(&command).into())
+}
+
+/// After a crash or a power failure the socket's file is still there, and many a server refuses
+/// to start because of it: then nobody would serve until the next deploy.
+fn make_way(site: &Site, generation: &Generation, service: &str) -> Result<(), Error> {
+    let socket = site.layout.socket(generation, service);
+    if site.host.kind(&socket)?.is_some() && !site.host.socket_use(&socket)?.listening {
+        site.host.remove(&socket)?;
+    }
+    Ok(())
 }
 
 fn nothing_live() -> Error {

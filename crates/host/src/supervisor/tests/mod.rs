@@ -68,6 +68,24 @@ fn who_does_not_end_in_time_is_killed_with_its_children() {
 }
 
 #[test]
+fn what_a_killed_program_left_behind_ends_with_it() {
+    let shop = Shop::new();
+    let root = format!("RELEASE_ROOT={}", shop.layout.root().display());
+    let name = format!("{}=web-1", Program::VARIABLE);
+    let script = "sleep 1000 & echo $!; wait";
+    let master = shop.program("web-1", &["env", &root, &name, "sh", "-c", script]);
+    shop.start(&[Program { restart: false, ..master }]);
+    until("it has a worker", || shop.log("web-1").contains('\n'));
+    let worker: u32 = shop.log("web-1").trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(shop.pid("web-1").cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    until("the master is gone", || shop.state("web-1").unwrap().pid.is_none());
+    assert!(is_alive(worker));
+    shop.stop("web-1");
+    assert!(!is_alive(worker));
+}
+
+#[test]
 fn a_program_that_is_known_but_does_not_run_is_started_as_it_is_now_described() {
     let shop = Shop::new();
     let job = Program { restart: false, ..shop.program("job-1", &["sh", "-c", "echo once"]) };
