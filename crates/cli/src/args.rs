@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use release_core::config::Wait;
 use release_core::release::ReleaseId;
+use release_steps::generate::Kind;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -80,6 +82,12 @@ pub(crate) enum Command {
     /// Find everything that stands in the way of a deploy, and in the proxy's configuration
     #[command(visible_alias = "doctor")]
     Check,
+    /// Print a file for a proxy in front of the app, or for what starts it at boot
+    Generate {
+        /// What the file is for
+        #[arg(value_parser = kind())]
+        kind: Kind,
+    },
     /// Write a commented release.yml for the project you stand in
     Init,
     /// Run a command in the active release's directory and environment
@@ -137,6 +145,11 @@ pub(crate) enum Hook {
 
 fn wait(text: &str) -> Result<Duration, String> {
     Wait::parse(text).map(|wait| wait.0).ok_or_else(|| "write it like 30s, 10m or 1h".to_owned())
+}
+
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name))
+        .map(|name| Kind::named(&name).expect("only these are possible"))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use release_core::exit_code;
 use release_core::host::{FindError, HostError};
 use release_core::step::StepError;
 use release_host::LockError;
+use release_steps::generate::GenerateError;
 use release_steps::preflight::Problem;
 
 /// Why a command did not do what it was asked.
@@ -20,6 +21,8 @@ pub(crate) enum Error {
     Step(#[from] StepError),
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
     #[error("{}", numbered(.0))]
     Preflight(Vec<Problem>),
     #[error("{what}")]
@@ -43,7 +46,7 @@ impl Error {
     /// The exit code that scripts read.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Error::Config(_) | Error::Usage { .. } => exit_code::USAGE,
+            Error::Config(_) | Error::Usage { .. } | Error::Generate(_) => exit_code::USAGE,
             Error::Find(FindError::Unknown(_) | FindError::Ambiguous { .. }) => exit_code::USAGE,
             Error::Lock(LockError::Held { .. }) => exit_code::LOCKED,
             Error::Stuck { .. } => exit_code::STUCK,
@@ -63,6 +66,7 @@ impl Error {
             Error::Find(FindError::Host(error)) | Error::Host(error) => error.help(),
             Error::Step(error) => error.help(),
             Error::Lock(error) => error.help(),
+            Error::Generate(error) => Some(error.help().to_owned()),
             Error::Usage { help, .. } | Error::Failed { help, .. } | Error::Stuck { help, .. } => {
                 Some(help.clone())
             }

@@ -6,8 +6,9 @@ use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
+use super::proxy::{proxy, serving};
 use super::services::services;
-use super::{Config, Django, Frontend, Problem, Problems, Proxy, Python, Verify, Wait};
+use super::{Config, Django, Frontend, Problem, Problems, Python, Verify, Wait};
 use crate::env_file::is_name;
 
 /// A file: its name, as people know it, and what it holds.
@@ -106,6 +107,8 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
         services: services(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
+        static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
+        media: serving(&mut fields, "media", ["/media/", "media"], report),
         proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
     };
     check_linked(&config.linked_dirs, &config.linked_files, report);
@@ -273,14 +276,7 @@ fn verify(value: Value, report: &mut Report<'_>) -> Option<Verify> {
     Some(Verify { url: url?, timeout })
 }
 
-fn proxy(value: Value, report: &mut Report<'_>) -> Proxy {
-    let mut fields = Fields::new(value, vec!["proxy".to_owned()], report);
-    let proxy = Proxy { config: fields.take("config", report).unwrap_or_default() };
-    fields.finish(report);
-    proxy
-}
-
-fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
+pub(super) fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
     if let Some(wrong) = problem(path) {
         report.add(at, format!("{}: `{path}` {wrong}", name(at)), None);
     }
