@@ -15,6 +15,7 @@ pub mod command;
 pub mod redact;
 pub mod plain_text;
 pub mod host;
+pub mod server;
 pub mod service;
 pub mod run;
 pub mod release_record;

@@ -1,7 +1,7 @@
 //! Facts that most tests start from.
 
 use release_core::command::Variables;
-use release_core::config::{Config, Django, Handover, Health, Service, Stop};
+use release_core::config::{Config, Django, Handover, Health, Service, Stop, Wait};
 use release_core::environment;
 use release_core::layout::Layout;
 use release_core::redact::Redactor;
@@ -27,6 +27,7 @@ pub fn a_config() -> Config {
             command: "gunicorn shop.wsgi --bind unix:$SOCKET".to_owned(),
             handover: Handover::Socket,
             health: Health { path: "/healthz".to_owned(), ..Health::default() },
+            drain: Wait::seconds(10),
             stop: Stop::default(),
         }],
         ..Config::default()

@@ -3,8 +3,10 @@
 
 use release_core::command::Command;
 use release_core::environment;
+use release_core::host::Files;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
+use release_core::server;
 
 use crate::error::Error;
 use crate::site::{Site, caller};
@@ -37,13 +39,25 @@ pub(crate) fn run(
             let generation = Generation { release: release.clone(), number };
             env.extend(environment::of_service(&site.layout, &generation, &name));
             let found = record.config.services.iter().find(|service| service.name == name);
-            let command = &found.ok_or_else(|| no_service(&name, &release))?.command;
-            environment::expand(command, &env).map_err(|variable| undefined(&variable, &name))?
+            let service = found.ok_or_else(|| no_service(&name, &release))?;
+            let words = environment::expand(&service.command, &env)
+                .map_err(|variable| undefined(&variable, &name))?;
+            server::complete(words, service.stop.wait, has_control_socket(site, &release)?)
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
     Err(release_host::become_program(&command).into())
+}
+
+/// Whether the release's gunicorn is one that would share a control socket with others.
+fn has_control_socket(site: &Site, release: &ReleaseId) -> Result<bool, Error> {
+    let mut installed = Vec::new();
+    for python in site.host.list(&site.layout.venv(release).join("lib"))? {
+        installed.extend(site.host.list(&python.join("site-packages"))?);
+    }
+    let names = installed.iter().filter_map(|path| path.file_name()?.to_str());
+    Ok(server::has_control_socket(names))
 }
 
 fn nothing_live() -> Error {

@@ -18,6 +18,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::server::Protocol;
+
 pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use wait::Wait;
@@ -155,8 +157,16 @@ pub struct Service {
     pub handover: Handover,
     /// How it shows that it is well.
     pub health: Health,
+    /// How long its old socket may take to fall quiet; then it is asked to end all the same.
+    #[serde(default = "usual_drain")]
+    pub drain: Wait,
     /// The signal that asks it to end, and how long it may take.
     pub stop: Stop,
+}
+
+/// What releases had before they could say.
+fn usual_drain() -> Wait {
+    Wait::seconds(10)
 }
 
 /// How a service passes from the old generation to the new one.
@@ -172,6 +182,8 @@ pub enum Handover {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Health {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// What is asked: a path that begins with `/`.
     pub path: String,
     /// The `Host` header, which Django compares with `ALLOWED_HOSTS`.
@@ -187,6 +199,7 @@ pub struct Health {
 impl Default for Health {
     fn default() -> Self {
         Self {
+            protocol: Protocol::Http,
             path: "/".to_owned(),
             host: "localhost".to_owned(),
             timeout: Wait::seconds(60),

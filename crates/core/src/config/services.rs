@@ -5,6 +5,7 @@ use serde_yaml::Value;
 use super::fields::{Fields, Report, name};
 use super::parse::{check_words, is_plain_name};
 use super::{Handover, Health, Service, Stop};
+use crate::server::Server;
 
 pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
     let mapping: serde_yaml::Mapping = fields.take("services", report).unwrap_or_default();
@@ -33,22 +34,21 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
     }
     let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
-    let health = fields.value("health").map(|value| health(value, fields.at("health"), report));
+    // A quote that is not closed was told above.
+    let words = shell_words::split(&command).unwrap_or_default();
+    let server = Server::of(&words);
+    let usual = Health { protocol: server.protocol(&words), ..Health::default() };
+    let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
+    let drain = fields.take("drain", report).unwrap_or(server.drain());
     let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
     fields.finish(report);
-    Service {
-        name: key,
-        command,
-        handover,
-        health: health.unwrap_or_default(),
-        stop: stop.unwrap_or_default(),
-    }
+    Service { name: key, command, handover, health, drain, stop: stop.unwrap_or_default() }
 }
 
-fn health(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Health {
-    let usual = Health::default();
+fn health(value: Value, path: Vec<String>, usual: Health, report: &mut Report<'_>) -> Health {
     let mut fields = Fields::new(value, path, report);
     let health = Health {
+        protocol: fields.take("protocol", report).unwrap_or(usual.protocol),
         path: fields.take("path", report).unwrap_or(usual.path),
         host: fields.take("host", report).unwrap_or(usual.host),
         timeout: fields.take("timeout", report).unwrap_or(usual.timeout),
