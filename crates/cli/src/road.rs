@@ -22,7 +22,7 @@ use release_steps::preflight::{self, Problem};
 use release_steps::{frontend, recipe};
 
 use crate::error::Error;
-use crate::output::{Both, LogFile, Screen, Silent};
+use crate::output::{Both, LogFile, Screen, Silent, explanation};
 use crate::site::{Site, caller};
 
 /// What a run is about, before it has a name.
@@ -219,23 +219,10 @@ fn failure(ended: &Ended) -> Option<&Failure> {
 }
 
 fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(), Error> {
-    if let Some(Failure { step, error }) = failure(ended) {
-        let log = site.layout.run_log(run.release());
-        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
-        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
-    }
-    if let Ended::Stuck { undo, remaining, .. } = ended {
-        let root = site.layout.root().display();
-        let help = format!(
-            "mend that, then `release recover --root {root}` goes on; still standing: {}",
-            remaining.join(", ")
-        );
-        screen.explain(
-            &format!("{} could not be undone: ", undo.step),
-            &undo.error,
-            undo.error.output(),
-            Some(help),
-        );
+    let log = LogFile::new(&run.layout, run.release());
+    for text in explanations(run, ended) {
+        screen.explain(&text);
+        log.explain(&text);
     }
     if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
         screen.say(&match site.current()? {
@@ -244,4 +231,23 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
         });
     }
     Ok(())
+}
+
+/// What failed and why, and what could not be undone.
+fn explanations(run: &Run, ended: &Ended) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Some(Failure { step, error }) = failure(ended) {
+        let log = run.layout.run_log(run.release());
+        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
+        texts.push(explanation(&format!("{step}: "), error, error.output(), Some(help)));
+    }
+    if let Ended::Stuck { undo: Failure { step, error }, remaining, .. } = ended {
+        let root = run.layout.root().display();
+        let help = format!(
+            "mend that, then `release recover --root {root}` goes on; still standing: {}",
+            remaining.join(", ")
+        );
+        texts.push(explanation(&format!("{step} could not be undone: "), error, error.output(), Some(help)));
+    }
+    texts
 }

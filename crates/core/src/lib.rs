@@ -14,6 +14,7 @@ pub mod environment;
 pub mod command;
 pub mod redact;
 pub mod plain_text;
+pub mod traceback;
 pub mod host;
 pub mod server;
 pub mod service;

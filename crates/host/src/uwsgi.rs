@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_packet_counts_its_bytes() {
         let variables = [("A".to_owned(), "bcd".to_owned()), ("EMPTY".to_owned(), String::new())];
-        let expected = [b"\0\x0f\0\0".as_slice(), b"\x01\0A\x03\0bcd", b"\x05\0EMPTY\0\0"].concat();
+        let expected = [b"\0\x11\0\0".as_slice(), b"\x01\0A\x03\0bcd", b"\x05\0EMPTY\0\0"].concat();
         assert_eq!(packet(&variables).unwrap(), expected);
         assert_eq!(packet(&[("X".repeat(256), String::new())]).unwrap()[..6], [0, 4, 1, 0, 0, 1]);
         packet(&[("X".repeat(70_000), String::new())]).unwrap_err();
