@@ -1,0 +1,14 @@
+//! Every kind of service, with the real programs, under load while it is switched.
+//!
+//! A quick subset runs by default; `RELEASE_TEST_ALL=1` runs every row of `docs/services.md`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run belong into its output")]
+
+#[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
+#[path = "../suite/support/mod.rs"]
+mod support;
+
+mod load;
+mod servers;
+mod site;
+mod websocket;
