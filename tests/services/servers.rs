@@ -91,7 +91,7 @@ const ROWS: [Row; 12] = [
 const USUAL: &str = "    health: {settle: 100ms, warm_up: 4}\n";
 
 /// Far less than a request in flight takes: what then happens to it is the server's doing.
-const IMPATIENT: &str = "    drain: 200ms\n    stop: {wait: 20s}\n";
+const IMPATIENT: &str = "    drain: 200ms\n    stop: {wait: 14s}\n";
 
 #[test]
 fn no_server_loses_a_request() {
@@ -113,7 +113,7 @@ fn no_server_loses_a_request() {
 }
 
 const HEAD: &str = "| server | switches | requests | orders | failed | of a wrong release | lost | doubled | \
-                    10 s request past the drain | open websockets | last deploy |\n\
+                    8 s request past the drain | open websockets | last deploy |\n\
                     | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |";
 
 fn switch_under_load(site: &Site, row: &Row, switches: usize) -> Report {
@@ -137,7 +137,7 @@ fn leave_busy(site: &Site, row: &Row) -> String {
     let left = site.current();
     let address = nginx.address;
     let long =
-        thread::spawn(move || Client::tcp(address, false).get("/slow?seconds=10").map(|reply| reply.status));
+        thread::spawn(move || Client::tcp(address, false).get("/slow?seconds=8").map(|reply| reply.status));
     let open: Vec<Websocket> =
         row.websockets.iter().flat_map(|_| [(); 3]).map(|()| websocket(site, &left)).collect();
     let open: Vec<_> = open.into_iter().map(|websocket| thread::spawn(|| websocket.end())).collect();

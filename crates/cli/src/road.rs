@@ -37,13 +37,15 @@ pub(crate) struct Target {
 pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
     let env_file = site.env_file(&config)?;
+    let previous = site.serving(state)?;
     let release = &generation.release;
     let env = environment::of_release(&layout, release, &revision, &config, &env_file, &caller());
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
         redactor: Redactor::new(&env),
-        previous: site.serving(state)?,
+        stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
+        previous,
         good: state.good(),
         door: door(&layout)?,
         generation,
@@ -52,6 +54,15 @@ pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) ->
         layout,
         env,
     })
+}
+
+/// A generation of the release that serves which nobody else is.
+fn stand_in(state: &State, previous: &Generation, target: &Generation) -> Generation {
+    let mut next = state.next_generation(&previous.release);
+    if next == *target {
+        next.number += 1;
+    }
+    next
 }
 
 /// How the process manager calls us: `release exec --root …`.
@@ -124,6 +135,7 @@ pub(crate) fn carry_out(
         generation: run.generation.clone(),
         revision: run.revision.clone(),
         previous: run.previous.clone(),
+        stand_in: run.stand_in.clone(),
         by: user(),
     };
     journal.append(&run.id, begin)?;

@@ -1,7 +1,9 @@
 //! Facts that most tests start from.
 
+use std::collections::BTreeMap;
+
 use release_core::command::Variables;
-use release_core::config::{Config, Django, Handover, Health, Service, Stop, Wait};
+use release_core::config::{Config, Django, Handover, Health, Service, Wait};
 use release_core::environment;
 use release_core::layout::Layout;
 use release_core::redact::Redactor;
@@ -28,7 +30,9 @@ pub fn a_config() -> Config {
             handover: Handover::Socket,
             health: Health { path: "/healthz".to_owned(), ..Health::default() },
             drain: Wait::seconds(10),
-            stop: Stop::default(),
+            stop: None,
+            optional: false,
+            env: BTreeMap::new(),
         }],
         ..Config::default()
     }
@@ -47,6 +51,7 @@ pub fn a_run() -> Run {
         generation: release,
         revision,
         previous: None,
+        stand_in: None,
         config,
         layout,
         redactor: Redactor::new(&env),

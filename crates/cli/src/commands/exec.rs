@@ -2,6 +2,7 @@
 //! something: all see the same environment and directory.
 
 use release_core::command::Command;
+use release_core::config::Handover;
 use release_core::environment;
 use release_core::host::Files;
 use release_core::release::{Generation, ReleaseId};
@@ -37,12 +38,16 @@ pub(crate) fn run(
         None => words.to_vec(),
         Some((name, number)) => {
             let generation = Generation { release: release.clone(), number };
-            env.extend(environment::of_service(&site.layout, &generation, &name));
             let found = record.config.services.iter().find(|service| service.name == name);
             let service = found.ok_or_else(|| no_service(&name, &release))?;
+            env.extend(environment::of_service(&site.layout, &generation, service));
             let words = environment::expand(&service.command, &env)
                 .map_err(|variable| undefined(&variable, &name))?;
-            server::complete(words, service.stop.wait, has_control_socket(site, &release)?)
+            if service.handover == Handover::Socket {
+                server::complete(words, service.first_wait(), has_control_socket(site, &release)?)
+            } else {
+                words
+            }
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;

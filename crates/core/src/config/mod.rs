@@ -10,6 +10,7 @@ mod parse;
 mod paths;
 mod problem;
 mod services;
+mod stop;
 mod wait;
 
 #[cfg(test)]
@@ -121,6 +122,13 @@ pub struct Frontend {
     pub outputs: Vec<String>,
 }
 
+impl Config {
+    /// The services that listen, each on a socket of its generation.
+    pub fn listening(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().filter(|service| service.handover == Handover::Socket)
+    }
+}
+
 impl Frontend {
     /// The usual npm front end in `directory`.
     pub fn npm(directory: &str) -> Self {
@@ -160,8 +168,14 @@ pub struct Service {
     /// How long its old socket may take to fall quiet; then it is asked to end all the same.
     #[serde(default = "usual_drain")]
     pub drain: Wait,
-    /// The signal that asks it to end, and how long it may take.
-    pub stop: Stop,
+    /// How it is asked to end; `None` for what is usual for its command.
+    pub stop: Option<Stop>,
+    /// Whether it may fail without failing the deploy.
+    #[serde(default)]
+    pub optional: bool,
+    /// Variables for this service alone.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
 }
 
 /// What releases had before they could say.
@@ -176,6 +190,11 @@ pub enum Handover {
     /// The new generation listens on a unix socket of its own (`$SOCKET`) and proves healthy;
     /// `activate`; the old one finishes what it began.
     Socket,
+    /// For workers: the new generation starts, the old one takes no more; `activate`; the old one
+    /// finishes what it has, however long that takes.
+    Overlap,
+    /// For what may run only once: just before `activate` the old one stops and the new one starts.
+    Replace,
 }
 
 /// How a service shows that it is well.
@@ -209,19 +228,41 @@ impl Default for Health {
     }
 }
 
-/// How a process is asked to end.
+/// How a process is asked to end: one signal after the other, and KILL at the end of all patience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Stop {
-    /// The signal, such as `TERM`.
+#[serde(from = "Rungs")]
+pub struct Stop(pub Vec<Rung>);
+
+/// Records of releases from before there were ladders hold a single signal.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rungs {
+    One(Rung),
+    Ladder(Vec<Rung>),
+}
+
+impl From<Rungs> for Stop {
+    fn from(rungs: Rungs) -> Self {
+        match rungs {
+            Rungs::One(rung) => Self(vec![rung]),
+            Rungs::Ladder(ladder) => Self(ladder),
+        }
+    }
+}
+
+/// A signal, and how long it may take until it has worked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Such as `TERM`.
     pub signal: String,
-    /// How long it may take before it is killed.
+    /// How long the process may take then.
     pub wait: Wait,
 }
 
-impl Default for Stop {
-    fn default() -> Self {
-        Self { signal: "TERM".to_owned(), wait: Wait::seconds(40) }
+impl Stop {
+    /// A single signal.
+    pub fn one(signal: &str, wait: Wait) -> Self {
+        Self(vec![Rung { signal: signal.to_owned(), wait }])
     }
 }
 
