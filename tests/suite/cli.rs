@@ -1,10 +1,11 @@
 //! What scripts and people ask `release`, and get.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{QUICK, Sandbox};
+use crate::support::{QUICK, Sandbox, wait_until};
 
 #[test]
 fn facts_and_commands() {
@@ -61,6 +62,9 @@ fn state(plan: &Value, step: &str) -> String {
 }
 
 fn status_and_list(sandbox: &Sandbox) {
+    // For its first second supervisord calls a process starting.
+    let runs = || sandbox.status()["services"][0]["state"] == "running";
+    wait_until("web is trusted", Duration::from_secs(10), runs);
     let (status, current) = (sandbox.status(), sandbox.current().unwrap());
     let releases = sandbox.facts(&["list"])["releases"].as_array().unwrap().clone();
     assert_eq!(status["current"]["id"], *current);

@@ -90,6 +90,5 @@ fn pid(sandbox: &Sandbox) -> u64 {
     let services = status["services"].as_array().unwrap();
     let web = services.iter().find(|service| service["name"] == "web" && service["release"] == *current);
     let web = web.unwrap_or_else(|| panic!("no web of {current} in {status}"));
-    assert_eq!(web["state"], "running");
     web["pid"].as_u64().unwrap()
 }

@@ -11,7 +11,7 @@ use release_steps::preflight::Problem;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("release.yml is not valid:\n{0}")]
-    Config(#[from] Problems),
+    Config(Problems),
     #[error(transparent)]
     Find(#[from] FindError),
     #[error(transparent)]
@@ -30,6 +30,13 @@ pub(crate) enum Error {
     Stuck { what: String, help: String },
     #[error("this is a bug: {0}")]
     Bug(String),
+}
+
+// Not `#[from]`: the problems are the message, and not its cause too.
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        Error::Config(problems)
+    }
 }
 
 impl Error {

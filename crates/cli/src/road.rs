@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use release_core::command::Variables;
 use release_core::config::Config;
 use release_core::environment;
 use release_core::event::{Event, Observer, Outcome};
@@ -16,13 +17,14 @@ use release_core::release::Generation;
 use release_core::revision::Revision;
 use release_core::run::{Action, Run, RunId};
 use release_core::state::State;
-use release_core::step::Context;
+use release_core::step::{Context, StepError};
 use release_host::{Holder, JournalFile, Lock};
 use release_steps::preflight::{self, Problem};
 use release_steps::{frontend, recipe};
 
 use crate::error::Error;
 use crate::output::{Both, LogFile, Screen, Silent, explanation};
+use crate::own_path;
 use crate::site::{Site, caller};
 
 /// What a run is about, before it has a name.
@@ -35,11 +37,22 @@ pub(crate) struct Target {
 
 /// The facts of a run to `target`.
 pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) -> Result<Run, Error> {
+    let env_file = site.env_file(&target.config)?;
+    run_with(site, layout, state, target, &env_file)
+}
+
+/// Like [`run`], with these variables for the app.
+pub(crate) fn run_with(
+    site: &Site,
+    layout: Layout,
+    state: &State,
+    target: Target,
+    env_file: &Variables,
+) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
-    let env_file = site.env_file(&config)?;
     let previous = site.serving(state)?;
     let release = &generation.release;
-    let env = environment::of_release(&layout, release, &revision, &config, &env_file, &caller());
+    let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller());
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
@@ -67,8 +80,7 @@ fn stand_in(state: &State, previous: &Generation, target: &Generation) -> Genera
 
 /// How the process manager calls us: `release exec --root …`.
 fn door(layout: &Layout) -> Result<Vec<String>, Error> {
-    let own =
-        std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
+    let own = own_path::find()?;
     let root = layout.root().display().to_string();
     Ok(vec![own.display().to_string(), "exec".to_owned(), "--root".to_owned(), root])
 }
@@ -156,6 +168,8 @@ pub(crate) fn resume(
 ) -> Result<u8, Error> {
     let started = Instant::now();
     let Some(interrupted) = &state.interrupted else { return Ok(exit_code::DONE) };
+    // If this is killed too, what it started is found by the same name.
+    site.host.begin(run.id.clone());
     let journal = JournalFile::open(&site.layout)?;
     let log = LogFile::new(&run.layout, run.release());
     let observer = Both(screen, &log);
@@ -188,7 +202,11 @@ fn finish(
     if let Some(end) = end {
         let note =
             failure(&ended).map(|failure| format!("{}: {}", failure.step, failure.error.in_one_line()));
-        journal.append(&run.id, Entry::End { outcome: end, note })?;
+        // What stands, stands: a full disk changes nothing of that, and the next run writes this down.
+        if let Err(error) = journal.append(&run.id, Entry::End { outcome: end, note }) {
+            let text = format!("the end cannot be recorded: {}", StepError::from(error).in_one_line());
+            observer.observe(&Event::Warning { text });
+        }
     }
     observer.observe(&Event::Finished {
         outcome,

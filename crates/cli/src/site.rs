@@ -30,7 +30,7 @@ impl Site {
             what: format!("cannot find the root {}: {source}", named.display()),
             help: "name the app's deploy directory: `release --root /srv/shop …`".to_owned(),
         })?;
-        let layout = Layout::new(root);
+        let layout = Layout::new(root_of_release(&root).map_or(root.clone(), Path::to_path_buf));
         let host = UnixHost::new(layout.clone())
             .map_err(|source| Error::Bug(format!("cannot start the runtime: {source}")))?;
         Ok(Self { layout, host })
@@ -119,6 +119,25 @@ impl Site {
         let Some(contents) = self.host.read(&path)? else { return Ok(Variables::new()) };
         env_file::parse(&String::from_utf8_lossy(&contents)).map_err(|lines| wrong_env_file(&path, &lines))
     }
+
+    /// What can be read of the env file, for when there is no time to ask for more.
+    pub(crate) fn readable_env_file(&self, config: &Config) -> Variables {
+        let contents = self.host.read(&self.layout.shared().join(&config.env_file)).ok().flatten();
+        env_file::read(&String::from_utf8_lossy(&contents.unwrap_or_default())).0
+    }
+}
+
+/// The root that `path` lies in, if it is in a release: `cd current` leads there, and its own
+/// `release.yml` makes it look like a root.
+fn root_of_release(path: &Path) -> Option<&Path> {
+    let release = path.ancestors().find(|path| {
+        let is_release =
+            |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.parse::<ReleaseId>().is_ok());
+        path.file_name().is_some_and(is_release)
+    })?;
+    let root = release.parent()?.parent()?;
+    let layout = Layout::new(root);
+    (release.parent()? == layout.releases() && layout.state().is_dir()).then_some(root)
 }
 
 /// What to fetch.

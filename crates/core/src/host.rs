@@ -81,7 +81,18 @@ impl HostError {
         match self {
             HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
-                io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
+                // The file itself may not be there yet.
+                io::ErrorKind::StorageFull => {
+                    let place = path.parent().unwrap_or(path).display();
+                    Some(format!("free some space or inodes: `df -h {place}; df -i {place}`"))
+                }
+                io::ErrorKind::InvalidData => Some(format!(
+                    "if a newer `release` wrote it, use that one; else mend it: `less {}`",
+                    path.display()
+                )),
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some(format!("make it writable: `findmnt -T {}` says how it is mounted", path.display()))
+                }
                 io::ErrorKind::PermissionDenied => {
                     Some(format!("look at who may write there: `ls -ld {}`", path.display()))
                 }
@@ -283,7 +294,8 @@ pub trait Network {
 pub trait Services {
     /// Starts the manager if it does not run, with all programs that are to start by themselves.
     fn ensure_manager(&self) -> HostResult<()>;
-    /// Adds programs and starts them; those that already run are left alone.
+    /// Adds programs and starts them, and the manager first if it does not run; those that
+    /// already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
     /// Asks programs to end, without waiting for it; they are not started again. Fine when unknown.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;

@@ -52,7 +52,6 @@ impl Step for Boot {
             return Ok(Outcome::Skipped(WARM.to_owned()));
         }
         make_way(cx)?;
-        cx.host.ensure_manager()?;
         let generation = &cx.run.generation;
         let programs: Vec<Program> =
             services(cx.run).map(|service| program(cx.run, generation, service)).collect();

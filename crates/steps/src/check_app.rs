@@ -36,7 +36,7 @@ impl Step for CheckApp {
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
         let Some(django) = &cx.run.config.django else { return Ok(Outcome::Skipped(NO_DJANGO.to_owned())) };
         let found = django::inspect(cx, django)?;
-        refuse_errors(&found)?;
+        refuse_errors(cx, &found)?;
         if let Some(root) = &found.static_root
             && !is_inside(cx, &below(&in_release(cx, &django.directory), root))?
         {
@@ -59,11 +59,12 @@ impl Step for CheckApp {
     }
 }
 
-fn refuse_errors(found: &Inspection) -> Result<(), StepError> {
+fn refuse_errors(cx: &Context<'_>, found: &Inspection) -> Result<(), StepError> {
     if found.checks.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = found.checks.iter().flat_map(|error| error.lines()).map(str::to_owned).collect();
+    let lines: Vec<String> =
+        found.checks.iter().flat_map(|error| error.lines()).map(|line| cx.line(line)).collect();
     Err(StepError::Command {
         command: "python manage.py check".to_owned(),
         exit: Exit::Code(1),

@@ -10,6 +10,9 @@ use release_core::revision::Revision;
 use release_core::run::Action;
 use release_core::state::State;
 
+use release_host::without_password;
+
+use crate::commands::start;
 use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
@@ -35,6 +38,10 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
     if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+        if start::is_down(&site, &state, &live)? {
+            screen.say(&format!("{live} is live, but its processes do not run; starting them"));
+            start::start(&site, screen)?;
+        }
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
     }
@@ -61,7 +68,10 @@ fn finished(screen: &Screen, outcome: Outcome, release: ReleaseId, revision: Rev
 fn fetch(site: &Site, screen: &Screen, repository: &str) -> Result<(), Error> {
     let started = Instant::now();
     let step = || "fetch".to_owned();
-    screen.observe(&Event::StepStarted { step: step(), describe: format!("fetch from {repository}") });
+    screen.observe(&Event::StepStarted {
+        step: step(),
+        describe: format!("fetch from {}", without_password(repository)),
+    });
     let progress = |progress| screen.observe(&Event::Progress { step: step(), progress });
     let result = site.host.fetch(&site.layout.repo(), repository, &progress);
     let end = match &result {
@@ -79,7 +89,9 @@ pub(crate) fn find(site: &Site, name: Option<&str>, branch: Option<&str>) -> Res
 
 /// The active release, if it was built from `revision`.
 fn live(site: &Site, state: &State, revision: &Revision) -> Result<Option<ReleaseId>, Error> {
-    Ok(site.current()?.filter(|current| state.revision(current) == Some(revision)))
+    let live = site.current()?.filter(|current| state.revision(current) == Some(revision));
+    // Somebody may have removed it below its processes.
+    Ok(live.filter(|current| site.exists(current)))
 }
 
 pub(crate) fn no_repository() -> Error {

@@ -244,6 +244,9 @@ pub(super) fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<Stri
             report.add(&at, format!("{}: `{key}` cannot be the name of a variable", name(&path)), None);
         }
         match value {
+            Value::String(text) if text.contains('\0') => {
+                report.add(&at, format!("{} holds a NUL, which no environment can", name(&at)), None);
+            }
             Value::String(text) => drop(env.insert(key, text)),
             Value::Number(number) => drop(env.insert(key, number.to_string())),
             Value::Bool(truth) => drop(env.insert(key, truth.to_string())),

@@ -203,3 +203,9 @@ fn a_worker_stops_by_a_ladder_of_signals() {
         assert!(problems[0].contains(wrong), "{problems:?}");
     }
 }
+
+#[test]
+fn a_variable_that_no_environment_can_hold_is_refused() {
+    let problems = app(&format!("{MINIMAL}env: {{A: \"x\\0y\", B: \"two\\nlines\"}}\n")).unwrap_err();
+    assert_eq!(problems, ["release.yml:5: env.A holds a NUL, which no environment can"]);
+}

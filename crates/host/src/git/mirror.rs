@@ -52,7 +52,7 @@ pub(super) fn fetch(
         return Err(error);
     }
     match worker.join() {
-        Ok(result) => result.map_err(|source| unreachable(url, source)),
+        Ok(result) => result.map_err(|source| failed_fetch(mirror, url, source)),
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }
@@ -76,7 +76,7 @@ fn listen(
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) if last.elapsed() > SILENCE => {
                 return Err(HostError::TimedOut {
-                    what: format!("an answer from {}", shown(url)),
+                    what: format!("an answer from {}", without_password(url)),
                     limit: SILENCE,
                 });
             }
@@ -177,8 +177,17 @@ fn remove_files(directory: &Path, deep: bool, unwanted: &dyn Fn(&str) -> bool) -
     Ok(())
 }
 
+fn failed_fetch(mirror: &Path, url: &str, source: git2::Error) -> HostError {
+    // libgit2 has no code for it.
+    if source.message().contains("No space left on device") {
+        let help = format!("free some space: `df -h {}`", mirror.display());
+        return git_error(format!("cannot store what {} sent", without_password(url)), Some(help), source);
+    }
+    unreachable(url, source)
+}
+
 fn unreachable(url: &str, source: git2::Error) -> HostError {
-    let url = shown(url);
+    let url = without_password(url);
     let help = not_ours(&source, &url).unwrap_or_else(|| {
         let ssh = if is_ssh(&url) { " (what ~/.ssh/config says is not followed)" } else { "" };
         format!("can this user reach it? `git ls-remote {url}`{ssh}")
@@ -190,8 +199,8 @@ fn is_ssh(url: &str) -> bool {
     url.starts_with("ssh://") || (!url.contains("://") && !url.starts_with('/') && url.contains(':'))
 }
 
-/// The address without the password that may stand in it.
-fn shown(url: &str) -> String {
+/// A repository's address without the password that may stand in it.
+pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match authority.rsplit_once('@') {
@@ -215,8 +224,16 @@ mod tests {
             ("git@example.org:shop.git", "git@example.org:shop.git"),
             ("/srv/git/a@b.git", "/srv/git/a@b.git"),
         ] {
-            assert_eq!(shown(url), expected);
+            assert_eq!(without_password(url), expected);
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_not_the_fault_of_the_server() {
+        let full = git2::Error::from_str("cannot extend packfile: No space left on device");
+        let error = failed_fetch(Path::new("/srv/shop/repo"), "/srv/git/shop.git", full);
+        assert_eq!(error.to_string(), "cannot store what /srv/git/shop.git sent");
+        assert_eq!(error.help().unwrap(), "free some space: `df -h /srv/shop/repo`");
     }
 
     #[test]

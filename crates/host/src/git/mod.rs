@@ -17,6 +17,8 @@ use release_core::revision::Revision;
 
 use crate::UnixHost;
 
+pub use mirror::without_password;
+
 impl Git for UnixHost {
     fn fetch(&self, mirror: &Path, url: &str, progress: &dyn Fn(Progress)) -> HostResult<()> {
         mirror::fetch(mirror, url, progress, &self.interruption)

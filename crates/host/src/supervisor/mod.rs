@@ -34,8 +34,9 @@ impl Services for UnixHost {
     }
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
-        self.ensure_manager()?;
+        // Before it starts: what an older file says of them, as in a root that was moved, could keep it from starting.
         self.write_programs(programs)?;
+        self.ensure_manager()?;
         let rpc = self.rpc();
         self.unless_interrupted(async {
             let known = rpc.processes().await.map_err(|error| refused("does not say what it runs", error))?;
@@ -48,7 +49,7 @@ impl Services for UnixHost {
             let chosen = |name: &str| idle.iter().any(|program| program.name == name);
             let patience = idle.iter().map(|program| program.stop_wait).max().unwrap_or_default();
             programs::end(&rpc, chosen, Then::Forget, patience).await?;
-            programs::begin(&rpc, &idle).await
+            programs::begin(&rpc, &idle).await.map_err(|error| self.with_moved(error))
         })
     }
 
@@ -130,6 +131,23 @@ impl UnixHost {
                 Err(error) => Err(refused("is in trouble", error)),
             }
         })
+    }
+}
+
+impl UnixHost {
+    /// A supervisord goes on in a root that was moved, but looks for its files where they were.
+    fn with_moved(&self, error: HostError) -> HostError {
+        match error {
+            HostError::Services { what, help: None, source } => HostError::Services {
+                what,
+                help: Some(format!(
+                    "look at the files in {}; if this root was moved or copied: `release stop`, then `release start`",
+                    self.layout.supervisor_programs().display()
+                )),
+                source,
+            },
+            other => other,
+        }
     }
 }
 

@@ -6,12 +6,13 @@ use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::service::{Program, Running};
 use release_core::step::{Look, Outcome};
+use release_steps::activate::Activate;
 use release_steps::boot::Boot;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 use release_testkit::Scene;
 
-use crate::stage::{new_address, old, second_deploy};
+use crate::stage::{current, new_address, old, second_deploy, serve_through_current, target};
 
 const WORKER: &str = "worker";
 const BEAT: &str = "beat";
@@ -153,4 +154,15 @@ fn without_workers_there_is_nothing_to_hand_over() {
     assert!(matches!(scene.run(&HandOver), Ok(Outcome::Skipped(_))));
     assert!(matches!(scene.look(&HandOver), Ok(Look::Nothing(_))));
     scene.undo(&HandOver).unwrap();
+}
+
+#[test]
+fn a_release_that_is_restored_is_asked_through_its_web_services_alone() {
+    let scene = scene();
+    serve_through_current(&scene, Some(200), Some(500));
+    scene.run(&HandOver).unwrap();
+    scene.run(&Activate).unwrap();
+    scene.undo(&Activate).unwrap();
+    scene.undo(&HandOver).unwrap();
+    assert_eq!(current(&scene), target(&scene.facts.layout, &old()));
 }
