@@ -230,6 +230,8 @@ pub enum FindError {
 pub enum Address {
     /// A unix socket; requests carry `Host: localhost`.
     Socket(PathBuf),
+    /// A unix socket where the uwsgi protocol is spoken; `Host: localhost`.
+    Uwsgi(PathBuf),
     /// `host:port`, and the `Host` header to send.
     Tcp {
         /// Host and port to connect to.
