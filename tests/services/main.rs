@@ -16,3 +16,4 @@ mod servers;
 mod site;
 mod support_proxies;
 mod websocket;
+mod workers;

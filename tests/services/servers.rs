@@ -104,7 +104,7 @@ fn no_server_loses_a_request() {
         only.as_ref().map_or(all || row.quick, |only| only.split(',').any(|only| row.name.contains(only)))
     };
     let switches = if all { 10 } else { 3 };
-    let site = Site::new();
+    let site = Site::of("servers");
     let mut table = vec![HEAD.to_owned()];
     for row in ROWS.iter().filter(chosen) {
         let report = switch_under_load(&site, row, switches);

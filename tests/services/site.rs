@@ -1,7 +1,7 @@
-//! A root of its own for `fixtures/apps/servers`, behind a real nginx.
+//! A root of its own for one of `fixtures/apps`, behind a real nginx.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::nginx::Nginx;
 use crate::support::processes::{self, Process};
 use crate::support::{Finished, Running, git, start, wait_until};
 
-const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/apps/servers");
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/apps");
 
 /// What its proxy speaks to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,25 +28,32 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A root, and a repository with the fixture; nothing is deployed.
-    pub(crate) fn new() -> Self {
+    /// A root, and a repository with the fixture of that name; nothing is deployed.
+    pub(crate) fn of(fixture: &str) -> Self {
         // Short, because the path of a socket may have 107 bytes.
         let directory = tempfile::Builder::new().prefix("rs-").rand_bytes(4).tempdir_in("/tmp").unwrap();
         let (root, work) = (directory.path().join("srv"), directory.path().join("work"));
         for part in [root.join("shared/data"), directory.path().join("out"), work.clone()] {
             fs::create_dir_all(part).unwrap();
         }
-        for file in fs::read_dir(FIXTURE).unwrap() {
+        for file in fs::read_dir(Path::new(FIXTURES).join(fixture)).unwrap() {
             let file = file.unwrap();
             if file.file_type().unwrap().is_file() {
                 fs::copy(file.path(), work.join(file.file_name())).unwrap();
             }
         }
-        for words in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-qm", "First"]] {
-            let done = git(&work).args(words).output().unwrap();
-            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        }
+        in_repository(&work, &["init", "-q", "-b", "main"]);
+        in_repository(&work, &["add", "."]);
+        in_repository(&work, &["commit", "-qm", "First"]);
+        fs::write(root.join("release.yml"), format!("repository: {}\nkeep: 2\n", work.display())).unwrap();
         Self { root, directory }
+    }
+
+    /// A new revision, in which `file` holds `text`.
+    pub(crate) fn commit(&self, file: &str, text: &str) {
+        let work = self.directory.path().join("work");
+        fs::write(work.join(file), text).unwrap();
+        in_repository(&work, &["commit", "-qam", "Next"]);
     }
 
     /// Writes the server's own `release.yml`, with this for its service `web`.
@@ -66,7 +73,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn release(&self, words: &[&str]) -> Finished {
+    pub(crate) fn release(&self, words: &[&str]) -> Finished {
         self.start(words).finish()
     }
 
@@ -127,6 +134,11 @@ impl Site {
         let sockets = processes::sockets_below(&self.root);
         assert!(sockets.is_empty(), "sockets are left: {sockets:?}");
     }
+}
+
+fn in_repository(work: &Path, words: &[&str]) {
+    let done = git(work).args(words).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 impl Drop for Site {
