@@ -9,7 +9,10 @@
 #[path = "../suite/support/mod.rs"]
 mod support;
 
+mod boot;
 mod load;
+mod proxies;
 mod servers;
 mod site;
+mod support_proxies;
 mod websocket;

@@ -125,6 +125,11 @@ impl Layout {
         self.root.join("shared")
     }
 
+    /// While it is there, the proxy answers with it and asks no app.
+    pub fn maintenance_page(&self) -> PathBuf {
+        self.shared().join("maintenance.html")
+    }
+
     /// The bare mirror of the app's repository.
     pub fn repo(&self) -> PathBuf {
         self.repo.clone()
@@ -193,6 +198,11 @@ impl Layout {
     /// What one step printed.
     pub fn step_log(&self, release: &ReleaseId, step: &str) -> PathBuf {
         self.log_dir(release).join(format!("{step}.log"))
+    }
+
+    /// What `release start` prints at boot, for a generated cron entry.
+    pub fn boot_log(&self) -> PathBuf {
+        self.state().join("log/boot.log")
     }
 
     /// What a service of one generation prints.

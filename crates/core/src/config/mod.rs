@@ -6,10 +6,13 @@
 
 mod fields;
 mod lines;
+mod listen;
 mod parse;
 mod paths;
 mod problem;
+mod proxy;
 mod services;
+mod size;
 mod stop;
 mod wait;
 
@@ -21,8 +24,11 @@ use std::collections::BTreeMap;
 
 use crate::server::Protocol;
 
+pub use listen::Listen;
 pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
+pub use proxy::{Files, Proxy, Serving, Tls};
+pub use size::Size;
 pub use wait::Wait;
 
 /// The effective configuration of a release.
@@ -57,7 +63,12 @@ pub struct Config {
     pub services: Vec<Service>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
-    /// Where the proxy's configuration is, for `release check`.
+    /// The static files that the proxy serves.
+    #[serde(rename = "static")]
+    pub static_files: Serving,
+    /// The uploads that the proxy serves.
+    pub media: Serving,
+    /// The proxy in front of the app.
     pub proxy: Proxy,
 }
 
@@ -78,6 +89,8 @@ impl Default for Config {
             env_file: ".env".to_owned(),
             services: Vec::new(),
             verify: None,
+            static_files: Serving::default(),
+            media: Serving::default(),
             proxy: Proxy::default(),
         }
     }
@@ -273,12 +286,4 @@ pub struct Verify {
     pub url: String,
     /// How long it may take until the first good answer.
     pub timeout: Wait,
-}
-
-/// Where the proxy's configuration is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Proxy {
-    /// Its files; none to look in the usual places.
-    pub config: Vec<String>,
 }

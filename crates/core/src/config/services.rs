@@ -3,7 +3,7 @@
 use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
-use super::parse::{check_words, env, is_plain_name};
+use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
 use super::stop::stop;
 use super::{Handover, Health, Service};
 use crate::server::Server;
@@ -25,7 +25,7 @@ pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Serv
 fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) -> Service {
     let mut fields = Fields::new(value, [path, std::slice::from_ref(&key)].concat(), report);
     if !is_plain_name(&key) {
-        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        let help = Some(PLAIN_NAME.to_owned());
         report.add(&fields.path, format!("services: `{key}` is not a plain name"), help);
     }
     let command: String = fields.take("command", report).unwrap_or_default();
