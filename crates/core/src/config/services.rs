@@ -30,15 +30,15 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     }
     let command: String = fields.take("command", report).unwrap_or_default();
     check_words(&fields.at("command"), &command, report);
+    // A quote that is not closed was told above.
+    let words = shell_words::split(&command).unwrap_or_default();
+    let server = Server::of(&words);
     let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
-    let listens = command.contains("$SOCKET") || command.contains("${SOCKET}");
+    let listens = command.contains("$SOCKET") || command.contains("${SOCKET}") || server.finds_socket(&words);
     if handover == Handover::Socket && !command.is_empty() && !listens {
         let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
     }
-    // A quote that is not closed was told above.
-    let words = shell_words::split(&command).unwrap_or_default();
-    let server = Server::of(&words);
     let usual = Health { protocol: server.protocol(&words), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
     let drain = fields.take("drain", report).unwrap_or(server.drain());

@@ -40,7 +40,7 @@ fn a_server_is_known_by_its_command_and_what_is_said_stands() {
     };
     assert_eq!(web("command: uvicorn a --uds $SOCKET"), (Protocol::Http, "10s".to_owned()));
     assert_eq!(web("command: daphne -u $SOCKET a, drain: 5s"), (Protocol::Http, "5s".to_owned()));
-    assert_eq!(web("command: node $SOCKET"), (Protocol::Http, "30s".to_owned()));
+    assert_eq!(web("command: node server.js"), (Protocol::Http, "30s".to_owned()));
     assert_eq!(web("command: uwsgi -s $SOCKET, health: {path: /x}"), (Protocol::Uwsgi, "10s".to_owned()));
     assert_eq!(web("command: uwsgi -s $SOCKET, health: {protocol: http}").0, Protocol::Http);
     let problems =

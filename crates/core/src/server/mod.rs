@@ -77,6 +77,18 @@ impl Server {
         Wait::seconds(if self.finishes() { 10 } else { 30 })
     }
 
+    /// Whether it may find `$SOCKET` without a word of it in its command: in the environment, or by
+    /// a file of its own.
+    pub fn finds_socket<T: AsRef<str>>(self, words: &[T]) -> bool {
+        let ends = |ending: &str| words.iter().any(|word| word.as_ref().ends_with(ending));
+        match self {
+            Server::Other => true,
+            Server::Gunicorn | Server::Hypercorn => has(words, "-c") || has(words, "--config"),
+            Server::Uwsgi => [".ini", ".xml", ".yaml", ".yml", ".json"].into_iter().any(ends),
+            Server::Uvicorn | Server::Daphne | Server::Granian => false,
+        }
+    }
+
     /// What it speaks where `$SOCKET` is, as the words of its command say.
     pub fn protocol<T: AsRef<str>>(self, words: &[T]) -> Protocol {
         const OPTIONS: [&str; 3] = ["--socket", "-s", "--uwsgi-socket"];

@@ -96,6 +96,19 @@ fn who_cuts_requests_off_is_waited_for_longer() {
 }
 
 #[test]
+fn a_socket_may_be_named_elsewhere_than_in_the_command() {
+    let finds = |command: &str| of(command).finds_socket(&words(command));
+    for command in
+        ["node server.js", "uwsgi --ini shop.ini", "uwsgi shop.yaml", "gunicorn -c conf.py shop.wsgi"]
+    {
+        assert!(finds(command), "{command}");
+    }
+    for command in ["gunicorn shop.wsgi", "uvicorn a:b", "daphne a:b", "uwsgi --module app"] {
+        assert!(!finds(command), "{command}");
+    }
+}
+
+#[test]
 fn uwsgi_speaks_its_own_protocol_on_a_plain_socket() {
     let protocol = |command: &str| of(command).protocol(&words(command));
     for command in ["uwsgi -s $SOCKET", "uwsgi --socket=$SOCKET", "uwsgi --uwsgi-socket $SOCKET"] {
