@@ -62,6 +62,7 @@ fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
     };
     let mut problems = road::problems(site, &run)?;
     problems.extend(preflight::proxy_problems(&site.host, &site.layout, &run.config));
+    problems.extend(preflight::live_proxy_problems(&site.host, &site.layout, &run.config));
     Ok(problems)
 }
 
