@@ -11,7 +11,7 @@ use release_steps::preflight::Problem;
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("release.yml is not valid:\n{0}")]
+    #[error("release.yml is not valid:{}", listed(.0))]
     Config(Problems),
     #[error(transparent)]
     Find(#[from] FindError),
@@ -83,6 +83,17 @@ impl Error {
     }
 }
 
+fn listed(problems: &Problems) -> String {
+    let mut text = String::new();
+    for problem in &problems.0 {
+        text.push_str(&format!("\n  - {}{}", problem.place(), problem.what));
+        if let Some(help) = &problem.help {
+            text.push_str(&format!("\n    help: {help}"));
+        }
+    }
+    text
+}
+
 fn numbered(problems: &[Problem]) -> String {
     let mut text = match problems.len() {
         1 => "1 problem stands in the way:".to_owned(),
@@ -95,4 +106,23 @@ fn numbered(problems: &[Problem]) -> String {
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use release_core::config;
+
+    #[test]
+    fn what_is_wrong_in_a_release_yml_is_told_once_and_by_the_line() {
+        let text = "app: Shop!\nkeep: 1\n";
+        let problems = config::parse(Some(config::Source { name: "release.yml", text }), None).unwrap_err();
+        let error = Error::from(problems);
+        let told: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
+        assert_eq!(told[0], "release.yml is not valid:");
+        assert!(told[1].starts_with("  - release.yml:1: app: "), "{told:?}");
+        assert!(told[2].starts_with("    help: "), "{told:?}");
+        assert!(told[3].starts_with("  - release.yml:2: keep: 1 "), "{told:?}");
+        assert!(std::error::Error::source(&error).is_none(), "its cause would say it all again");
+    }
 }

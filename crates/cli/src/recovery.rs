@@ -56,7 +56,7 @@ fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrup
         revision: interrupted.revision.clone(),
         config,
     };
-    let mut run = road::run_with(site, site.layout.clone(), state, target, &env_file)?;
+    let mut run = road::draft(site, site.layout.clone(), state, target, &env_file)?;
     run.id = interrupted.run.clone();
     run.previous = interrupted.previous.clone();
     run.stand_in = interrupted.stand_in.clone();

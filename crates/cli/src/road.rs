@@ -18,7 +18,7 @@ use release_core::revision::Revision;
 use release_core::run::{Action, Run, RunId};
 use release_core::state::State;
 use release_core::step::{Context, StepError};
-use release_host::{Holder, JournalFile, Lock};
+use release_host::{Holder, JournalFile, Lock, LockError};
 use release_steps::preflight::{self, Problem};
 use release_steps::{frontend, recipe};
 
@@ -28,6 +28,7 @@ use crate::own_path;
 use crate::site::{Site, caller};
 
 /// What a run is about, before it has a name.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) action: Action,
     pub(crate) generation: Generation,
@@ -38,11 +39,11 @@ pub(crate) struct Target {
 /// The facts of a run to `target`.
 pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) -> Result<Run, Error> {
     let env_file = site.env_file(&target.config)?;
-    run_with(site, layout, state, target, &env_file)
+    draft(site, layout, state, target, &env_file)
 }
 
 /// Like [`run`], with these variables for the app.
-pub(crate) fn run_with(
+pub(crate) fn draft(
     site: &Site,
     layout: Layout,
     state: &State,
@@ -85,8 +86,15 @@ fn door(layout: &Layout) -> Result<Vec<String>, Error> {
     Ok(vec![own.display().to_string(), "exec".to_owned(), "--root".to_owned(), root])
 }
 
-/// Everything that stands in the way of `run`.
-pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
+/// Everything that stands in the way of a run to `target`.
+pub(crate) fn problems(
+    site: &Site,
+    layout: &Layout,
+    state: &State,
+    target: &Target,
+) -> Result<Vec<Problem>, Error> {
+    // A broken env file is one problem of several: it must not hide the others.
+    let run = &draft(site, layout.clone(), state, target.clone(), &Variables::new())?;
     let cx = Context { host: &site.host, run, observer: &Silent, step: "preflight" };
     let has_frontend = frontend::is_there(&cx)?;
     Ok(preflight::problems(&site.host, &run.layout, &run.config, has_frontend))
@@ -95,6 +103,7 @@ pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
 /// Takes the lock, waiting for it at most `wait`.
 pub(crate) fn lock(
     site: &Site,
+    screen: &Screen,
     action: &str,
     revision: Option<&str>,
     wait: Option<Duration>,
@@ -109,7 +118,12 @@ pub(crate) fn lock(
     };
     match wait {
         None => Ok(Lock::acquire(&site.layout, &holder)?),
-        Some(limit) => Ok(Lock::wait(&site.layout, &holder, limit, &site.host)?),
+        Some(limit) => {
+            if let Err(LockError::Held { holder: Some(holder) }) = Lock::probe(&site.layout) {
+                screen.say(&format!("waiting: locked by {holder}"));
+            }
+            Ok(Lock::wait(&site.layout, &holder, limit, &site.host)?)
+        }
     }
 }
 
@@ -255,9 +269,10 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
         log.explain(&text);
     }
     if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
-        screen.say(&match site.current()? {
-            Some(current) => format!("{current} is live"),
-            None => "nothing is live".to_owned(),
+        screen.say(&match (site.current()?, site.foreign_current()?) {
+            (Some(current), _) => format!("{current} is live"),
+            (None, Some(foreign)) => format!("current points at {foreign}"),
+            (None, None) => "nothing is live".to_owned(),
         });
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use release_core::command::{Secret, Variables};
-use release_core::config::{self, Config, Source};
+use release_core::config::{self, Config, Problems, Source};
 use release_core::env_file;
 use release_core::host::Files;
 use release_core::journal::Record;
@@ -76,13 +76,12 @@ impl Site {
         let name = format!("release.yml of {}", revision.short());
         let app = app.as_ref().map(|text| Source { name: &name, text });
         let server = server.as_ref().map(|(name, text)| Source { name, text });
-        if app.is_none() && server.is_none() {
-            return Err(Error::Usage {
-                what: format!("{} has no release.yml", revision.short()),
-                help: "write one in the project with `release init`, commit it and push".to_owned(),
-            });
+        match config::parse(app, server) {
+            Ok(config) => Ok(config),
+            // The server's file may say it all; where it does not, it is the app's that is missed.
+            Err(problems) if app.is_none() && is_incomplete(&problems) => Err(no_release_yml(revision)),
+            Err(problems) => Err(problems.into()),
         }
-        Ok(config::parse(app, server)?)
     }
 
     /// Every record of the journal.
@@ -99,6 +98,13 @@ impl Site {
     pub(crate) fn current(&self) -> Result<Option<ReleaseId>, Error> {
         let target = self.host.read_link(&self.layout.current())?;
         Ok(target.and_then(|target| target.file_name()?.to_str()?.parse().ok()))
+    }
+
+    /// Where `current` points, for people, when that is no release of ours.
+    pub(crate) fn foreign_current(&self) -> Result<Option<String>, Error> {
+        let target = self.host.read_link(&self.layout.current())?;
+        let foreign = if self.current()?.is_some() { None } else { target };
+        Ok(foreign.map(|target| format!("{}, which `release` did not make", target.display())))
     }
 
     /// The generation that serves: the last boot of the release that `current` points at.
@@ -138,6 +144,18 @@ fn root_of_release(path: &Path) -> Option<&Path> {
     let root = release.parent()?.parent()?;
     let layout = Layout::new(root);
     (release.parent()? == layout.releases() && layout.state().is_dir()).then_some(root)
+}
+
+/// Whether something is not said at all, on any line.
+fn is_incomplete(problems: &Problems) -> bool {
+    problems.0.iter().any(|problem| problem.line.is_none())
+}
+
+fn no_release_yml(revision: &Revision) -> Error {
+    Error::Usage {
+        what: format!("{} has no release.yml", revision.short()),
+        help: "write one in the project with `release init`, commit it and push".to_owned(),
+    }
 }
 
 /// What to fetch.

@@ -93,9 +93,10 @@ impl HostError {
                 io::ErrorKind::ReadOnlyFilesystem => {
                     Some(format!("make it writable: `findmnt -T {}` says how it is mounted", path.display()))
                 }
-                io::ErrorKind::PermissionDenied => {
-                    Some(format!("look at who may write there: `ls -ld {}`", path.display()))
-                }
+                io::ErrorKind::PermissionDenied => Some(format!(
+                    "is this the user who deploys? look at who may: `ls -ld {}`",
+                    path.display()
+                )),
                 _ => None,
             },
             HostError::Spawn { program, source } if source.kind() == io::ErrorKind::NotFound => {
@@ -229,6 +230,8 @@ pub enum FindError {
 pub enum Address {
     /// A unix socket; requests carry `Host: localhost`.
     Socket(PathBuf),
+    /// A unix socket where the uwsgi protocol is spoken; `Host: localhost`.
+    Uwsgi(PathBuf),
     /// `host:port`, and the `Host` header to send.
     Tcp {
         /// Host and port to connect to.

@@ -97,6 +97,14 @@ impl Layout {
         self.run(&generation.release).join(self.socket_name(generation, service))
     }
 
+    /// What daphne keeps beside a socket, and leaves behind when it is killed: a process id, which
+    /// may be somebody else's when it starts again.
+    pub fn socket_lock(&self, generation: &Generation, service: &str) -> PathBuf {
+        let mut name = self.socket(generation, service).into_os_string();
+        name.push(".lock");
+        name.into()
+    }
+
     /// The file name of [`Layout::socket`], which [`Layout::socket_link`] holds.
     pub fn socket_name(&self, generation: &Generation, service: &str) -> PathBuf {
         format!("{service}-g{}.sock", generation.number).into()

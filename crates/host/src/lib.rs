@@ -19,6 +19,7 @@ mod supervisor;
 #[cfg(test)]
 mod testing;
 mod unix_socket;
+mod uwsgi;
 
 use std::io;
 

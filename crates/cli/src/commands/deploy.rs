@@ -31,16 +31,17 @@ pub(crate) struct Request {
 pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<u8, Error> {
     let started = Instant::now();
     let origin = site.origin()?;
-    let lock = road::lock(&site, "deploy", request.name.as_deref(), request.wait)?;
+    let lock = road::lock(&site, screen, "deploy", request.name.as_deref(), request.wait)?;
     recover(&mut site, screen)?;
     let repository = request.repository.as_ref().or(origin.repository.as_ref()).ok_or_else(no_repository)?;
     fetch(&site, screen, repository)?;
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
     if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+        // After a reboot it is live by name only.
         if start::is_down(&site, &state, &live)? {
-            screen.say(&format!("{live} is live, but its processes do not run; starting them"));
-            start::start(&site, screen)?;
+            screen.say(&format!("{live} is live, but not all of its processes run: starting them"));
+            start::bring_up(&site, screen)?;
         }
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
@@ -49,12 +50,12 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let release = ReleaseId::new(site.host.now(), &revision, state.known().cloned());
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision, config };
-    let run = road::run(&site, site.layout.clone(), &state, target)?;
-    let problems = road::problems(&site, &run)?;
+    let problems = road::problems(&site, &site.layout, &state, &target)?;
     if !problems.is_empty() {
-        finished(screen, Outcome::Failed, run.release().clone(), run.revision, started);
+        finished(screen, Outcome::Failed, target.generation.release, target.revision, started);
         return Err(Error::Preflight(problems));
     }
+    let run = road::run(&site, site.layout.clone(), &state, target)?;
     road::carry_out(&mut site, &lock, screen, &run, started)
 }
 

@@ -11,6 +11,7 @@ use release_core::service::programs_of;
 use release_core::state::State;
 use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
+use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 
 use crate::error::Error;
@@ -21,15 +22,16 @@ use crate::site::Site;
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
-    let _lock = road::lock(&site, "start", None, None)?;
+    let _lock = road::lock(&site, screen, "start", None, None)?;
     recover(&mut site, screen)?;
-    start(&site, screen)?;
+    bring_up(&site, screen)?;
     Ok(exit_code::DONE)
 }
 
 /// Whether the active release has a process that does not run.
 pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result<bool, Error> {
-    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
+    // A record that cannot be read tells no services to start: `deploy --force` makes another.
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
     let is_alive = |service: &Service| {
@@ -40,12 +42,12 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
 }
 
 /// Starts what does not run of the active release. The caller holds the lock.
-pub(crate) fn start(site: &Site, screen: &Screen) -> Result<(), Error> {
+pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     let run = active(site)?;
     // What a stopped manager still knows of other generations must not come back with it.
     let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck] {
+    for step in [&Boot as &dyn Step, &HealthCheck, &HandOver] {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,

@@ -22,6 +22,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::server::Protocol;
+
 pub use listen::Listen;
 pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
@@ -176,12 +178,22 @@ pub struct Service {
     pub handover: Handover,
     /// How it shows that it is well.
     pub health: Health,
+    /// How long its old socket may take to fall quiet; then it is asked to end all the same.
+    #[serde(default = "usual_drain")]
+    pub drain: Wait,
     /// How it is asked to end; `None` for what is usual for its command.
     pub stop: Option<Stop>,
     /// Whether it may fail without failing the deploy.
+    #[serde(default)]
     pub optional: bool,
     /// Variables for this service alone.
+    #[serde(default)]
     pub env: BTreeMap<String, String>,
+}
+
+/// What releases had before they could say.
+fn usual_drain() -> Wait {
+    Wait::seconds(10)
 }
 
 /// How a service passes from the old generation to the new one.
@@ -202,6 +214,8 @@ pub enum Handover {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Health {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// What is asked: a path that begins with `/`.
     pub path: String,
     /// The `Host` header, which Django compares with `ALLOWED_HOSTS`.
@@ -217,6 +231,7 @@ pub struct Health {
 impl Default for Health {
     fn default() -> Self {
         Self {
+            protocol: Protocol::Http,
             path: "/".to_owned(),
             host: "localhost".to_owned(),
             timeout: Wait::seconds(60),
@@ -228,8 +243,25 @@ impl Default for Health {
 
 /// How a process is asked to end: one signal after the other, and KILL at the end of all patience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Rungs")]
 pub struct Stop(pub Vec<Rung>);
+
+/// Records of releases from before there were ladders hold a single signal.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rungs {
+    One(Rung),
+    Ladder(Vec<Rung>),
+}
+
+impl From<Rungs> for Stop {
+    fn from(rungs: Rungs) -> Self {
+        match rungs {
+            Rungs::One(rung) => Self(vec![rung]),
+            Rungs::Ladder(ladder) => Self(ladder),
+        }
+    }
+}
 
 /// A signal, and how long it may take until it has worked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -151,7 +151,7 @@ fn required(config: &Config, report: &mut Report<'_>) {
 fn app(fields: &mut Fields, report: &mut Report<'_>) -> String {
     let app: String = fields.take("app", report).unwrap_or_default();
     if !app.is_empty() && !is_plain_name(&app) {
-        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        let help = Some(PLAIN_NAME.to_owned());
         report.add(&fields.at("app"), format!("app: `{app}` is not a plain name"), help);
     }
     app
@@ -287,6 +287,10 @@ pub(super) fn check_words(at: &[String], command: &str, report: &mut Report<'_>)
         report.add(at, format!("{}: a quote is not closed", name(at)), None);
     }
 }
+
+/// What a plain name is, for people.
+pub(super) const PLAIN_NAME: &str =
+    "begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them";
 
 pub(super) fn is_plain_name(text: &str) -> bool {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';

@@ -1,4 +1,5 @@
 use super::{Config, Frontend, Handover, Installer, Source, Wait, parse};
+use crate::server::Protocol;
 
 const MINIMAL: &str = "\
 app: shop
@@ -28,6 +29,42 @@ fn a_small_app_needs_few_lines() {
         ("web", Handover::Socket, "/healthz")
     );
     assert_eq!((web.ladder()[0].signal.as_str(), config.warm), ("TERM", Wait::ZERO));
+}
+
+#[test]
+fn a_server_is_known_by_its_command_and_what_is_said_stands() {
+    let web = |text: &str| {
+        let config = app(&format!("app: shop\nservices: {{web: {{{text}}}}}\n")).unwrap();
+        let web = config.services[0].clone();
+        (web.health.protocol, web.drain.to_string())
+    };
+    assert_eq!(web("command: uvicorn a --uds $SOCKET"), (Protocol::Http, "10s".to_owned()));
+    assert_eq!(web("command: daphne -u $SOCKET a, drain: 5s"), (Protocol::Http, "5s".to_owned()));
+    assert_eq!(web("command: node $SOCKET"), (Protocol::Http, "30s".to_owned()));
+    assert_eq!(web("command: uwsgi -s $SOCKET, health: {path: /x}"), (Protocol::Uwsgi, "10s".to_owned()));
+    assert_eq!(web("command: uwsgi -s $SOCKET, health: {protocol: http}").0, Protocol::Http);
+    let problems =
+        app("app: a\nservices: {web: {command: x $SOCKET, drian: 5s, health: {protocol: spdy}}}\n");
+    assert_eq!(
+        problems.unwrap_err(),
+        [
+            "release.yml:2: services.web.health.protocol: unknown variant `spdy`, expected `http` or `uwsgi`",
+            "release.yml:2: unknown key `services.web.drian` (help: did you mean `drain`?)",
+        ]
+    );
+}
+
+#[test]
+fn the_record_of_an_older_release_still_reads() {
+    let expected = app(&MINIMAL.replace("handover: socket", "stop: TERM 40s")).unwrap();
+    let mut stored = serde_json::to_value(&expected).unwrap();
+    let web = stored["services"][0].as_object_mut().unwrap();
+    web.insert("stop".to_owned(), serde_json::json!({"signal": "TERM", "wait": "40s"}));
+    for key in ["drain", "optional", "env"] {
+        web.remove(key).unwrap();
+    }
+    web["health"].as_object_mut().unwrap().remove("protocol").unwrap();
+    assert_eq!(serde_json::from_value::<Config>(stored).unwrap(), expected);
 }
 
 #[test]
@@ -86,7 +123,7 @@ services:
 django: {seting: x}
 ";
     let expected = [
-        "release.yml:1: app: `My Shop` is not a plain name (help: use lowercase letters, digits, `-` and `_`)",
+        "release.yml:1: app: `My Shop` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
         "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
         "release.yml:3: keep: 1 leaves nothing to go back to (help: keep at least 2: the active release and the one to go back to)",
         "release.yml:4: python.version is a number, and 3.10 would become 3.1 (help: put it in quotes: `version: \"3.11\"`)",

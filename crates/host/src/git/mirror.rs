@@ -188,11 +188,20 @@ fn failed_fetch(mirror: &Path, url: &str, source: git2::Error) -> HostError {
 
 fn unreachable(url: &str, source: git2::Error) -> HostError {
     let url = without_password(url);
+    if is_path(&url) && !Path::new(&url).exists() {
+        let help =
+            format!("correct `repository:` in the root's release.yml, or make it: `git init --bare {url}`");
+        return git_error(format!("there is no repository at {url}"), Some(help), source);
+    }
     let help = not_ours(&source, &url).unwrap_or_else(|| {
         let ssh = if is_ssh(&url) { " (what ~/.ssh/config says is not followed)" } else { "" };
         format!("can this user reach it? `git ls-remote {url}`{ssh}")
     });
     git_error(format!("cannot fetch from {url}"), Some(help), source)
+}
+
+fn is_path(url: &str) -> bool {
+    !url.contains("://") && !is_ssh(url)
 }
 
 fn is_ssh(url: &str) -> bool {
@@ -237,9 +246,16 @@ mod tests {
     }
 
     #[test]
+    fn a_path_with_nothing_there_is_told_as_that() {
+        let error = unreachable("/nowhere/shop.git", git2::Error::from_str("unsupported URL protocol"));
+        assert_eq!(error.to_string(), "there is no repository at /nowhere/shop.git");
+        assert!(error.help().unwrap().ends_with("`git init --bare /nowhere/shop.git`"));
+    }
+
+    #[test]
     fn help_for_ssh_says_what_is_not_followed() {
         let help = |url| unreachable(url, git2::Error::from_str("no")).help().unwrap();
-        assert_eq!(help("/srv/git/shop.git"), "can this user reach it? `git ls-remote /srv/git/shop.git`");
+        assert_eq!(help("/"), "can this user reach it? `git ls-remote /`");
         for ssh in ["git@example.org:shop.git", "ssh://git@example.org/shop.git"] {
             assert!(help(ssh).contains("~/.ssh/config"), "{ssh}");
         }

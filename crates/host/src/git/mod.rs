@@ -75,7 +75,8 @@ fn failed(what: String, source: git2::Error) -> HostError {
 }
 
 fn git_error(what: String, help: Option<String>, source: git2::Error) -> HostError {
-    HostError::Git { what, help, source: source.into() }
+    // Its class and code say nothing to people.
+    HostError::Git { what, help, source: source.message().trim().to_owned().into() }
 }
 
 /// What to do about a repository that libgit2 does not trust because of its owner.

@@ -36,13 +36,16 @@ impl Services for UnixHost {
     fn start(&self, programs: &[Program]) -> HostResult<()> {
         // Before it starts: what an older file says of them, as in a root that was moved, could keep it from starting.
         self.write_programs(programs)?;
+        let launches = !self.manager_runs()?;
         self.ensure_manager()?;
         let rpc = self.rpc();
         self.unless_interrupted(async {
             let known = rpc.processes().await.map_err(|error| refused("does not say what it runs", error))?;
             let runs = |program: &&Program| {
                 let alive = [State::Starting, State::Running];
-                known.iter().any(|known| known.name == program.name && alive.contains(&known.state))
+                // A new manager has started all of them, and what is to run once may be done.
+                let began = launches && !program.restart;
+                began || known.iter().any(|known| known.name == program.name && alive.contains(&known.state))
             };
             let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
             // What supervisord knows of them may be out of date.
@@ -152,7 +155,8 @@ impl UnixHost {
 }
 
 fn refused(what: impl Into<String>, error: RpcError) -> HostError {
-    HostError::Services { what: what.into(), help: None, source: Some(error.into()) }
+    let help = error.is_forbidden().then(|| "run it as the user who deploys".to_owned());
+    HostError::Services { what: what.into(), help, source: Some(error.into()) }
 }
 
 fn unwritable(error: conf::Unwritable) -> HostError {

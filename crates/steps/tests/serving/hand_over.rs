@@ -1,6 +1,6 @@
 //! Workers: the old ones take no more before `activate`, and come back when the run is undone.
 
-use release_core::config::{Handover, Health, Service};
+use release_core::config::{Handover, Health, Service, Wait};
 use release_core::host::Services;
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
@@ -23,6 +23,7 @@ fn service(name: &str, handover: Handover) -> Service {
         command: format!("celery -A shop {name}"),
         handover,
         health: Health::default(),
+        drain: Wait::ZERO,
         stop: None,
         optional: false,
         env: Default::default(),
