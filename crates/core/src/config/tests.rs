@@ -106,6 +106,17 @@ fn a_configuration_survives_being_stored_with_its_release() {
 }
 
 #[test]
+fn the_single_signal_of_the_first_records_is_still_read() {
+    let mut stored = serde_json::to_value(app(MINIMAL).unwrap()).unwrap();
+    stored["services"][0]["stop"] = serde_json::json!({"signal": "TERM", "wait": "40s"});
+    for added in ["optional", "env", "drain"] {
+        stored["services"][0].as_object_mut().unwrap().remove(added);
+    }
+    let config: Config = serde_json::from_value(stored).unwrap();
+    assert_eq!(config.services[0].patience().as_secs(), 40);
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_line_and_a_way_out() {
     let text = "\
 app: My Shop
