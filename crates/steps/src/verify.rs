@@ -97,7 +97,7 @@ fn ask(
 }
 
 /// Whom `http://host[:port]/path` names, and what it asks for.
-fn parse(url: &str) -> (Address, &str) {
+pub(crate) fn parse(url: &str) -> (Address, &str) {
     let rest = url.strip_prefix("http://").unwrap_or(url);
     let rest = rest.split('#').next().unwrap_or(rest);
     let (host, path) = match rest.find(['/', '?']) {

@@ -1,6 +1,7 @@
 //! What would stop a deploy, found before the first change, and all of it at once.
 
 mod commands;
+mod live;
 mod nginx;
 mod proxy;
 
@@ -15,6 +16,7 @@ use release_core::step::StepError;
 
 use crate::activate::not_a_link;
 
+pub use live::live_proxy_problems;
 pub use proxy::proxy_problems;
 
 /// One thing that would stop a deploy.

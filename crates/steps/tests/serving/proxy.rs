@@ -1,6 +1,8 @@
+use release_core::config::{Config, Verify, Wait};
+use release_core::host::Address;
 use release_core::layout::Layout;
 use release_steps::generate::{self, Facts, Kind, Machine};
-use release_steps::preflight::{Problem, proxy_problems};
+use release_steps::preflight::{Problem, live_proxy_problems, proxy_problems};
 use release_testkit::{Answer, FakeHost, a_config};
 
 const GOOD: &str = "server {
@@ -95,4 +97,32 @@ fn files_that_were_named_are_read_instead_of_the_usual_ones() {
     let problems = proxy_problems(&host, &Layout::new("/srv/shop"), &config);
     let whats: Vec<&str> = problems.iter().map(|problem| problem.what.as_str()).collect();
     assert_eq!(whats, ["proxy.config names /etc/missing.conf, which does not exist"]);
+}
+
+/// The app answers `app`, its proxy `page` to pages and `file` to static files.
+fn told(app: u16, page: u16, file: u16) -> Vec<String> {
+    let host = FakeHost::new();
+    host.put_file("/srv/shop/releases/one/static_root/app.css", "");
+    host.put_link("/srv/shop/current", "/srv/shop/releases/one");
+    let proxy = Address::Tcp { address: "127.0.0.1:80".to_owned(), host: "127.0.0.1".to_owned() };
+    host.serve_in_turn(Address::Socket("/srv/shop/current/run/web.sock".into()), &[app]);
+    host.serve(proxy, move |_, path| Some(if path == "/static/app.css" { file } else { page }));
+    let url = "http://127.0.0.1/healthz".to_owned();
+    let config = Config { verify: Some(Verify { url, timeout: Wait::seconds(1) }), ..a_config() };
+    let problems = live_proxy_problems(&host, &Layout::new("/srv/shop"), &config);
+    problems.into_iter().map(|problem| problem.what).collect()
+}
+
+#[test]
+fn the_proxy_that_runs_is_asked_and_not_blamed_for_the_app() {
+    assert_eq!(told(200, 200, 200), [""; 0]);
+    assert_eq!(
+        told(200, 502, 200),
+        ["the app is well, and its proxy answers 502 to http://127.0.0.1/healthz"]
+    );
+    assert_eq!(told(500, 502, 200), [""; 0]);
+    let missing =
+        "/srv/shop/current/static_root/app.css is there, and the proxy answers 404 to /static/app.css";
+    assert_eq!(told(200, 200, 404), [missing]);
+    assert_eq!(live_proxy_problems(&FakeHost::new(), &Layout::new("/srv/shop"), &a_config()), []);
 }
