@@ -70,6 +70,8 @@ impl Fields {
             Ok(value) => Some(value),
             Err(error) => {
                 let path = self.at(key);
+                let error =
+                    error.to_string().replace("usize", "a whole number").replace("a sequence", "a list");
                 report.add(&path, format!("{}: {error}", name(&path)), None);
                 None
             }
