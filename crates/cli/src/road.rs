@@ -19,7 +19,7 @@ use release_core::state::State;
 use release_core::step::Context;
 use release_host::{Holder, JournalFile, Lock};
 use release_steps::preflight::{self, Problem};
-use release_steps::{frontend, recipe};
+use release_steps::recipe;
 
 use crate::error::Error;
 use crate::output::{Both, LogFile, Screen, Silent};
@@ -44,6 +44,7 @@ pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) ->
         action,
         redactor: Redactor::new(&env),
         previous: site.serving(state)?,
+        no_cache: false,
         good: state.good(),
         door: door(&layout)?,
         generation,
@@ -65,8 +66,9 @@ fn door(layout: &Layout) -> Result<Vec<String>, Error> {
 /// Everything that stands in the way of `run`.
 pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
     let cx = Context { host: &site.host, run, observer: &Silent, step: "preflight" };
-    let has_frontend = frontend::is_there(&cx)?;
-    Ok(preflight::problems(&site.host, &run.layout, &run.config, has_frontend))
+    let mut problems = preflight::problems(&site.host, &run.layout, &run.config);
+    problems.extend(preflight::builder_problems(&cx));
+    Ok(problems)
 }
 
 /// Takes the lock, waiting for it at most `wait`.

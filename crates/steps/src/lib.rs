@@ -27,6 +27,8 @@ pub mod retire;
 mod answer;
 mod django;
 mod interpreter;
+mod killed;
 mod place;
 mod restored;
+mod toolbox;
 mod watch;

@@ -7,7 +7,7 @@ use release_core::exit_code;
 use release_core::host::{Clock, FindError, Git};
 use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
-use release_core::run::Action;
+use release_core::run::{Action, Run};
 use release_core::state::State;
 
 use crate::error::Error;
@@ -20,6 +20,7 @@ use crate::site::Site;
 pub(crate) struct Request {
     pub(crate) name: Option<String>,
     pub(crate) force: bool,
+    pub(crate) no_cache: bool,
     pub(crate) wait: Option<Duration>,
     pub(crate) repository: Option<String>,
 }
@@ -34,7 +35,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     fetch(&site, screen, repository)?;
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
-    if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+    if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force && !request.no_cache) {
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
     }
@@ -43,6 +44,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision, config };
     let run = road::run(&site, site.layout.clone(), &state, target)?;
+    let run = Run { no_cache: request.no_cache, ..run };
     let problems = road::problems(&site, &run)?;
     if !problems.is_empty() {
         finished(screen, Outcome::Failed, run.release().clone(), run.revision, started);

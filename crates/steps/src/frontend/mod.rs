@@ -2,6 +2,8 @@
 
 mod build;
 mod detect;
+mod manager;
+mod prebuilt;
 
 use release_core::config::Frontend;
 use release_core::host::HostResult;
@@ -32,26 +34,35 @@ impl Step for Frontends {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        let bundles = bundles(cx)?;
-        let Some(first) = bundles.first() else { return Ok(Look::Nothing(NOTHING.to_owned())) };
-        for bundle in &bundles {
-            if !cache::is_complete(cx, &bundle.entry)? {
-                return Ok(Look::Needed(format!("{} has not been built from these sources", bundle.name())));
+        let frontends = frontends(cx)?;
+        let mut cached = Vec::new();
+        for frontend in &frontends {
+            if let Some(prebuilt) = &frontend.prebuilt {
+                prebuilt::problem(cx, prebuilt)?;
+                return Ok(Look::Needed(format!("{} is taken from {prebuilt}", name(frontend))));
+            }
+            let build = Bundle::new(cx, frontend.clone())?.build;
+            match build.find(cx)? {
+                None => return Ok(Look::Needed(format!("{}: {}", name(frontend), build.why_needed(cx)?))),
+                Some(entry) => cached.push(format!("{}: {}", name(frontend), cache::since(cx, &entry)?)),
             }
         }
-        Ok(Look::Cached(format!("{} is built", first.entry.display())))
+        Ok(match cached.is_empty() {
+            true => Look::Nothing(NOTHING.to_owned()),
+            false => Look::Cached(cached.join("; ")),
+        })
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let bundles = bundles(cx)?;
-        if bundles.is_empty() {
-            return Ok(Outcome::Skipped(NOTHING.to_owned()));
-        }
         let mut notes = Vec::new();
-        for bundle in &bundles {
-            notes.push(format!("{} {}", bundle.name(), bundle.provide(cx)?));
+        for frontend in frontends(cx)? {
+            let name = name(&frontend).to_owned();
+            notes.push(format!("{name} {}", provide(cx, frontend)?));
         }
-        Ok(Outcome::DoneWith(notes.join("; ")))
+        Ok(match notes.is_empty() {
+            true => Outcome::Skipped(NOTHING.to_owned()),
+            false => Outcome::DoneWith(notes.join("; ")),
+        })
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -59,17 +70,37 @@ impl Step for Frontends {
     }
 }
 
-/// Whether the revision has a front end to build.
-pub fn is_there(cx: &Context<'_>) -> HostResult<bool> {
-    Ok(!frontends(cx)?.is_empty())
+/// What would keep the front ends from being built, as far as reads alone can tell.
+pub(crate) fn problems(cx: &Context<'_>) -> Vec<StepError> {
+    match frontends(cx) {
+        Ok(frontends) => frontends.into_iter().filter_map(|frontend| problem(cx, frontend).err()).collect(),
+        Err(error) => vec![error.into()],
+    }
+}
+
+fn problem(cx: &Context<'_>, frontend: Frontend) -> Result<(), StepError> {
+    match &frontend.prebuilt {
+        Some(prebuilt) => prebuilt::problem(cx, prebuilt),
+        None => Bundle::new(cx, frontend)?.check_programs(cx),
+    }
+}
+
+fn provide(cx: &Context<'_>, frontend: Frontend) -> Result<&'static str, StepError> {
+    if let Some(prebuilt) = &frontend.prebuilt {
+        let directory = build::directory(cx, &frontend)?;
+        prebuilt::provide(cx, &frontend, prebuilt, &directory)?;
+        return Ok("prebuilt");
+    }
+    Bundle::new(cx, frontend)?.provide(cx)
 }
 
 fn frontends(cx: &Context<'_>) -> HostResult<Vec<Frontend>> {
     cx.run.config.frontend.clone().map_or_else(|| detect::find(cx), Ok)
 }
 
-fn bundles(cx: &Context<'_>) -> Result<Vec<Bundle>, StepError> {
-    frontends(cx)?.into_iter().map(|frontend| Bundle::new(cx, frontend)).collect()
+/// As people know it.
+fn name(frontend: &Frontend) -> &str {
+    if frontend.directory == "." { "the front end" } else { &frontend.directory }
 }
 
 #[cfg(test)]
