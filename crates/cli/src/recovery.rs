@@ -54,6 +54,7 @@ fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrup
     let mut run = road::run(site, site.layout.clone(), state, target)?;
     run.id = interrupted.run.clone();
     run.previous = interrupted.previous.clone();
+    run.stand_in = interrupted.stand_in.clone();
     road::resume(site, screen, &run, state, active)
 }
 

@@ -22,7 +22,7 @@ use release_steps::preflight::{self, Problem};
 use release_steps::recipe;
 
 use crate::error::Error;
-use crate::output::{Both, LogFile, Screen, Silent};
+use crate::output::{Both, LogFile, Screen, Silent, explanation};
 use crate::site::{Site, caller};
 
 /// What a run is about, before it has a name.
@@ -37,13 +37,15 @@ pub(crate) struct Target {
 pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
     let env_file = site.env_file(&config)?;
+    let previous = site.serving(state)?;
     let release = &generation.release;
     let env = environment::of_release(&layout, release, &revision, &config, &env_file, &caller());
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
         redactor: Redactor::new(&env),
-        previous: site.serving(state)?,
+        stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
+        previous,
         no_cache: false,
         good: state.good(),
         door: door(&layout)?,
@@ -53,6 +55,15 @@ pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) ->
         layout,
         env,
     })
+}
+
+/// A generation of the release that serves which nobody else is.
+fn stand_in(state: &State, previous: &Generation, target: &Generation) -> Generation {
+    let mut next = state.next_generation(&previous.release);
+    if next == *target {
+        next.number += 1;
+    }
+    next
 }
 
 /// How the process manager calls us: `release exec --root …`.
@@ -126,6 +137,7 @@ pub(crate) fn carry_out(
         generation: run.generation.clone(),
         revision: run.revision.clone(),
         previous: run.previous.clone(),
+        stand_in: run.stand_in.clone(),
         by: user(),
     };
     journal.append(&run.id, begin)?;
@@ -221,23 +233,10 @@ fn failure(ended: &Ended) -> Option<&Failure> {
 }
 
 fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(), Error> {
-    if let Some(Failure { step, error }) = failure(ended) {
-        let log = site.layout.run_log(run.release());
-        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
-        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
-    }
-    if let Ended::Stuck { undo, remaining, .. } = ended {
-        let root = site.layout.root().display();
-        let help = format!(
-            "mend that, then `release recover --root {root}` goes on; still standing: {}",
-            remaining.join(", ")
-        );
-        screen.explain(
-            &format!("{} could not be undone: ", undo.step),
-            &undo.error,
-            undo.error.output(),
-            Some(help),
-        );
+    let log = LogFile::new(&run.layout, run.release());
+    for text in explanations(run, ended) {
+        screen.explain(&text);
+        log.explain(&text);
     }
     if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
         screen.say(&match site.current()? {
@@ -246,4 +245,23 @@ fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(),
         });
     }
     Ok(())
+}
+
+/// What failed and why, and what could not be undone.
+fn explanations(run: &Run, ended: &Ended) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Some(Failure { step, error }) = failure(ended) {
+        let log = run.layout.run_log(run.release());
+        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
+        texts.push(explanation(&format!("{step}: "), error, error.output(), Some(help)));
+    }
+    if let Ended::Stuck { undo: Failure { step, error }, remaining, .. } = ended {
+        let root = run.layout.root().display();
+        let help = format!(
+            "mend that, then `release recover --root {root}` goes on; still standing: {}",
+            remaining.join(", ")
+        );
+        texts.push(explanation(&format!("{step} could not be undone: "), error, error.output(), Some(help)));
+    }
+    texts
 }

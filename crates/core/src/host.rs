@@ -283,7 +283,9 @@ pub trait Services {
     fn ensure_manager(&self) -> HostResult<()>;
     /// Adds programs and starts them; those that already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
-    /// Stops programs, each with its own signal and patience, and forgets them; fine when unknown.
+    /// Asks programs to end, without waiting for it; they are not started again. Fine when unknown.
+    fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
+    /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// Every program the manager knows; none when it does not run.
     fn states(&self) -> HostResult<Vec<ProgramState>>;

@@ -33,6 +33,8 @@ pub struct Interrupted {
     pub revision: Revision,
     /// What served when it began.
     pub previous: Option<Generation>,
+    /// As what its workers come back if the run is taken back.
+    pub stand_in: Option<Generation>,
     /// The last mark of each step that began, in the order in which they began.
     pub steps: Vec<(String, Mark)>,
 }
@@ -87,9 +89,11 @@ impl State {
 
     fn add(&mut self, record: &Record) {
         match &record.entry {
-            Entry::Begin { action, generation, revision, previous, .. } => {
-                let boots = self.boots.entry(generation.release.clone()).or_default();
-                *boots = (*boots).max(generation.number);
+            Entry::Begin { action, generation, revision, previous, stand_in, .. } => {
+                for booted in std::iter::once(generation).chain(stand_in) {
+                    let boots = self.boots.entry(booted.release.clone()).or_default();
+                    *boots = (*boots).max(booted.number);
+                }
                 self.revisions.insert(generation.release.clone(), revision.clone());
                 self.interrupted = Some(Interrupted {
                     run: record.run.clone(),
@@ -97,6 +101,7 @@ impl State {
                     generation: generation.clone(),
                     revision: revision.clone(),
                     previous: previous.clone(),
+                    stand_in: stand_in.clone(),
                     steps: Vec::new(),
                 });
             }

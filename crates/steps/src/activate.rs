@@ -104,7 +104,7 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for service in &cx.run.config.services {
+    for service in cx.run.config.listening() {
         let link = cx.host.read_link(&layout.socket_link(&generation.release, &service.name))?;
         if link != Some(layout.socket_name(generation, &service.name)) {
             return Ok(false);
@@ -131,7 +131,7 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
 fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
     let layout = &cx.run.layout;
-    for service in &cx.run.config.services {
+    for service in cx.run.config.listening() {
         let link = layout.socket_link(&generation.release, &service.name);
         cx.host.replace_link(&link, &layout.socket_name(generation, &service.name))?;
     }

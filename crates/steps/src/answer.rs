@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use release_core::config::Health;
 use release_core::host::{Address, HostError, HostResult, Reply};
+use release_core::plain_text::plain;
 use release_core::step::{Context, StepError, tail};
 
 /// How often a service is asked that is not well yet.
@@ -124,7 +125,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The last lines of a program's log, secrets masked.
+/// The last lines of a program's log, without colours, secrets masked.
 pub(crate) fn log_tail(cx: &Context<'_>, program: &str) -> Vec<String> {
     match cx.host.read(&cx.run.layout.service_log(program)) {
         Ok(Some(log)) => redacted_tail(cx, String::from_utf8_lossy(&log).lines()),
@@ -134,6 +135,6 @@ pub(crate) fn log_tail(cx: &Context<'_>, program: &str) -> Vec<String> {
 }
 
 fn redacted_tail<'a>(cx: &Context<'_>, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let lines: Vec<String> = lines.map(|line| cx.run.redactor.redact(line)).collect();
+    let lines: Vec<String> = lines.map(|line| cx.run.redactor.redact(&plain(line))).collect();
     tail(&lines)
 }

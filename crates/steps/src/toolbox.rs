@@ -64,7 +64,8 @@ fn is_there(cx: &Context<'_>, place: &Path, program: &Path) -> HostResult<bool> 
 }
 
 fn pypi_commands(python: &Interpreter, package: &Package<'_>, place: &Path) -> Vec<Command> {
-    let venv = Command::new(&python.program, "/").args(["-m", "venv"]).args([place.display().to_string()]);
+    let venv =
+        Command::new(&python.about.executable, "/").args(["-m", "venv"]).args([place.display().to_string()]);
     let pip = ["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"];
     let install = Command::new(place.join("bin/python"), "/").args(pip);
     vec![venv, install.args([format!("{}=={}", package.name, package.version)])]

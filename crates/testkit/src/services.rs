@@ -82,6 +82,17 @@ impl Services for FakeHost {
         Ok(())
     }
 
+    fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
+        for name in programs {
+            self.act("begin_stop", name)?;
+            if let Some((_, state)) = lock(&self.manager).programs.get_mut(name) {
+                state.state = Running::Stopped;
+                state.pid = None;
+            }
+        }
+        Ok(())
+    }
+
     fn stop(&self, programs: &[String]) -> HostResult<()> {
         for name in programs {
             self.act("stop", name)?;

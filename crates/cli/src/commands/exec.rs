@@ -35,10 +35,10 @@ pub(crate) fn run(
         None => words.to_vec(),
         Some((name, number)) => {
             let generation = Generation { release: release.clone(), number };
-            env.extend(environment::of_service(&site.layout, &generation, &name));
             let found = record.config.services.iter().find(|service| service.name == name);
-            let command = &found.ok_or_else(|| no_service(&name, &release))?.command;
-            environment::expand(command, &env).map_err(|variable| undefined(&variable, &name))?
+            let service = found.ok_or_else(|| no_service(&name, &release))?;
+            env.extend(environment::of_service(&site.layout, &generation, service));
+            environment::expand(&service.command, &env).map_err(|variable| undefined(&variable, &name))?
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;

@@ -91,14 +91,15 @@ fn deploy(site: &Site, screen: &Screen, branch: &str, revision: &str) -> Result<
     forget_dead_hooks(site)?;
     let log = site.layout.push_log(std::process::id());
     site.host.write(&log, b"", 0o600)?;
-    screen.say(&format!(
-        "{branch} is now {}; deploying (it goes on if you disconnect)",
-        revision.get(..7).unwrap_or(revision)
-    ));
     let worker = detached(site, &repository, branch, &log).map_err(|source| Error::Failed {
         what: format!("cannot start the deploy: {source}"),
         help: format!("deploy it by hand: `release deploy {branch}`"),
     })?;
+    // Only now: who reads this may go away at once.
+    screen.say(&format!(
+        "{branch} is now {}; deploying (it goes on if you disconnect)",
+        revision.get(..7).unwrap_or(revision)
+    ));
     let code = follow(site, screen, &log, worker)?;
     site.host.remove(&log)?;
     Ok(code)

@@ -20,6 +20,11 @@ impl LogFile {
         Self { layout: layout.clone(), release: release.clone() }
     }
 
+    /// Adds what no event tells: why it failed.
+    pub(crate) fn explain(&self, text: &str) {
+        append(&self.run_log(), text);
+    }
+
     fn run_log(&self) -> PathBuf {
         self.layout.run_log(&self.release)
     }

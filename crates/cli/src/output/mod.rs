@@ -57,31 +57,35 @@ impl Screen {
 
     /// Why it did not work, and what to do.
     pub(crate) fn error(&self, error: &Error) {
-        self.explain("", error, error.output(), error.help());
+        self.explain(&explanation("", error, error.output(), error.help()));
     }
 
-    /// An error (after `place`, where it happened) with its causes, a command's last lines, and help.
-    pub(crate) fn explain(
-        &self,
-        place: &str,
-        error: &dyn std::error::Error,
-        output: &[String],
-        help: Option<String>,
-    ) {
-        let mut text = format!("error: {place}{error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text.push_str(&format!("\n  caused by: {error}"));
-            cause = error.source();
-        }
-        for line in output {
-            text.push_str(&format!("\n  | {line}"));
-        }
-        if let Some(help) = help {
-            text.push_str(&format!("\nhelp: {help}"));
-        }
+    /// Tells an [`explanation`].
+    pub(crate) fn explain(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
+}
+
+/// An error (after `place`, where it happened) with its causes, a command's last lines, and help.
+pub(crate) fn explanation(
+    place: &str,
+    error: &dyn std::error::Error,
+    output: &[String],
+    help: Option<String>,
+) -> String {
+    let mut text = format!("error: {place}{error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("\n  caused by: {error}"));
+        cause = error.source();
+    }
+    for line in output {
+        text.push_str(&format!("\n  | {line}"));
+    }
+    if let Some(help) = help {
+        text.push_str(&format!("\nhelp: {help}"));
+    }
+    text
 }
 
 impl Observer for Screen {

@@ -11,6 +11,7 @@ mod parse;
 mod paths;
 mod problem;
 mod services;
+mod stop;
 mod wait;
 
 #[cfg(test)]
@@ -134,6 +135,13 @@ pub struct Frontend {
     pub prebuilt: Option<String>,
 }
 
+impl Config {
+    /// The services that listen, each on a socket of its generation.
+    pub fn listening(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().filter(|service| service.handover == Handover::Socket)
+    }
+}
+
 impl Frontend {
     /// The usual front end in `directory`.
     pub fn usual(directory: &str) -> Self {
@@ -176,8 +184,12 @@ pub struct Service {
     pub handover: Handover,
     /// How it shows that it is well.
     pub health: Health,
-    /// The signal that asks it to end, and how long it may take.
-    pub stop: Stop,
+    /// How it is asked to end; `None` for what is usual for its command.
+    pub stop: Option<Stop>,
+    /// Whether it may fail without failing the deploy.
+    pub optional: bool,
+    /// Variables for this service alone.
+    pub env: BTreeMap<String, String>,
 }
 
 /// How a service passes from the old generation to the new one.
@@ -187,6 +199,11 @@ pub enum Handover {
     /// The new generation listens on a unix socket of its own (`$SOCKET`) and proves healthy;
     /// `activate`; the old one finishes what it began.
     Socket,
+    /// For workers: the new generation starts, the old one takes no more; `activate`; the old one
+    /// finishes what it has, however long that takes.
+    Overlap,
+    /// For what may run only once: just before `activate` the old one stops and the new one starts.
+    Replace,
 }
 
 /// How a service shows that it is well.
@@ -217,19 +234,24 @@ impl Default for Health {
     }
 }
 
-/// How a process is asked to end.
+/// How a process is asked to end: one signal after the other, and KILL at the end of all patience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Stop {
-    /// The signal, such as `TERM`.
+#[serde(transparent)]
+pub struct Stop(pub Vec<Rung>);
+
+/// A signal, and how long it may take until it has worked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Such as `TERM`.
     pub signal: String,
-    /// How long it may take before it is killed.
+    /// How long the process may take then.
     pub wait: Wait,
 }
 
-impl Default for Stop {
-    fn default() -> Self {
-        Self { signal: "TERM".to_owned(), wait: Wait::seconds(40) }
+impl Stop {
+    /// A single signal.
+    pub fn one(signal: &str, wait: Wait) -> Self {
+        Self(vec![Rung { signal: signal.to_owned(), wait }])
     }
 }
 

@@ -32,6 +32,7 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
             config(value.clone(), &mut report);
             merge(&mut merged, value);
         }
+        report.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
         problems.append(&mut report.problems);
     }
     if !problems.is_empty() {
@@ -175,14 +176,14 @@ fn django(value: Value, report: &mut Report<'_>) -> Option<Django> {
     Some(Django { settings: settings.unwrap_or_default(), directory, collectstatic, migrate })
 }
 
-fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<String, String> {
+pub(super) fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<String, String> {
     let values: BTreeMap<String, Value> = fields.take("env", report).unwrap_or_default();
     let path = fields.at("env");
     let mut env = BTreeMap::new();
     for (key, value) in values {
         let at = [path.clone(), vec![key.clone()]].concat();
         if !is_name(&key) {
-            report.add(&at, format!("env: `{key}` cannot be the name of a variable"), None);
+            report.add(&at, format!("{}: `{key}` cannot be the name of a variable", name(&path)), None);
         }
         match value {
             Value::String(text) => drop(env.insert(key, text)),

@@ -27,7 +27,7 @@ fn a_small_app_needs_few_lines() {
         (web.name.as_str(), web.handover, web.health.path.as_str()),
         ("web", Handover::Socket, "/healthz")
     );
-    assert_eq!((web.stop.signal.as_str(), config.warm), ("TERM", Wait::ZERO));
+    assert_eq!((web.ladder()[0].signal.as_str(), config.warm), ("TERM", Wait::ZERO));
 }
 
 #[test]
@@ -90,21 +90,21 @@ django: {seting: x}
 ";
     let expected = [
         "release.yml:1: app: `My Shop` is not a plain name (help: use lowercase letters, digits, `-` and `_`)",
+        "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
         "release.yml:3: keep: 1 leaves nothing to go back to (help: keep at least 2: the active release and the one to go back to)",
         "release.yml:4: python.version is a number, and 3.10 would become 3.1 (help: put it in quotes: `version: \"3.11\"`)",
-        "release.yml:13: unknown key `django.seting` (help: did you mean `settings`?)",
-        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
-        "release.yml:10: services.web.handover: unknown variant `teleport`, expected `socket`",
-        "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
-        "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
-        "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2)",
-        "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
         "release.yml:5: linked_dirs: `/etc` is absolute; write it relative to the release",
         "release.yml:5: linked_dirs: `../up` leaves the release by `..`",
         "release.yml:5: linked_dirs: `media/cache` and `media` lie one within the other (help: link the outer one only)",
         "release.yml:5: linked_dirs: `media` is named twice (help: name it once)",
         "release.yml:5: linked_dirs: `run` is a name that release itself uses",
-        "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
+        "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
+        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
+        "release.yml:10: services.web.handover: unknown variant `teleport`, expected one of `socket`, `overlap`, `replace`",
+        "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
+        "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
+        "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2; KILL comes by itself at the end)",
+        "release.yml:13: unknown key `django.seting` (help: did you mean `settings`?)",
     ];
     assert_eq!(app(text).unwrap_err(), expected);
 }
@@ -176,4 +176,33 @@ fn a_front_end_that_an_earlier_version_stored_is_read() {
     assert_eq!((frontend.install.as_deref(), frontend.prebuilt), (Some("npm ci"), None));
     let python: super::Python = serde_json::from_str(r#"{"version": null, "installer": "uv"}"#).unwrap();
     assert!(python.packages.is_empty());
+}
+
+#[test]
+fn a_worker_stops_by_a_ladder_of_signals() {
+    let with = |stop: &str| {
+        app(&format!(
+            "app: shop\nservices:\n  worker: {{command: celery -A shop worker, handover: overlap, optional: true, \
+             env: {{N: 1}}, stop: {stop}}}\n"
+        ))
+    };
+    let rungs = |stop: &str| {
+        let config = with(stop).unwrap();
+        let ladder = config.services[0].ladder();
+        ladder.iter().map(|rung| format!("{} {}", rung.signal, rung.wait)).collect::<Vec<_>>()
+    };
+    assert_eq!(rungs("[TERM 10m, INT 30s, INT 30s, KILL]"), ["TERM 10m", "INT 30s", "INT 30s"]);
+    assert_eq!(rungs("INT"), ["INT 40s"]);
+    assert_eq!(rungs("{signal: QUIT, wait: 5s}"), ["QUIT 5s"]);
+    assert_eq!(with("[INT 90s]").unwrap().services[0].patience().as_secs(), 90);
+    for (stop, wrong) in [
+        ("[KILL]", "names no signal but KILL"),
+        ("[KILL, TERM 5s]", "unknown signal `KILL`"),
+        ("[TERM soon]", "`TERM soon` has no length of time"),
+        ("[5]", "should be signals like `TERM 10m`"),
+    ] {
+        let problems = with(stop).unwrap_err();
+        assert!(problems[0].starts_with("release.yml:3: services.worker.stop"), "{problems:?}");
+        assert!(problems[0].contains(wrong), "{problems:?}");
+    }
 }

@@ -441,3 +441,17 @@ fn a_repository_of_another_user_is_not_trusted_but_how_to_is_said() {
     assert!(error.help().unwrap().ends_with(&expected));
     assert_eq!(scene.find("main").unwrap(), revision, "our mirror is trusted");
 }
+
+#[test]
+fn a_look_beside_sees_what_is_new_and_leaves_the_mirror_alone() {
+    let scene = Scene::new();
+    scene.commit("first");
+    scene.fetch().unwrap();
+    let (new, before) = (scene.commit("second"), scene.find("main").unwrap());
+    let place = scene.root.path().join("beside");
+    scene.host.fetch_beside(&place, &scene.mirror(), scene.work().to_str().unwrap()).unwrap();
+    assert_eq!(scene.host.find(&place, "main").unwrap(), new);
+    assert_eq!(scene.host.subject(&place, &before).unwrap(), "first", "borrowed");
+    assert_eq!(scene.find("main").unwrap(), before);
+    assert!(fs::read_dir(place.join("objects/pack")).unwrap().next().is_some(), "what is new lies there");
+}

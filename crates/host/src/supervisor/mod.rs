@@ -52,16 +52,21 @@ impl Services for UnixHost {
         })
     }
 
-    fn stop(&self, programs: &[String]) -> HostResult<()> {
-        let patience: HostResult<Vec<Duration>> =
-            programs.iter().map(|program| self.withdraw(program)).collect();
-        let longest = patience?.into_iter().max().unwrap_or_default();
-        if !self.manager_runs()? && self.has_left_something_behind()? {
-            // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
-            self.ensure_manager()?;
-        }
+    fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
+        self.withdraw_all(programs)?;
         let chosen = |name: &str| programs.iter().any(|program| program == name);
-        self.unless_interrupted(programs::end(&self.rpc(), chosen, Then::Forget, longest))?;
+        self.unless_interrupted(programs::begin_end(&self.rpc(), chosen))
+    }
+
+    fn stop(&self, programs: &[String]) -> HostResult<()> {
+        let longest = self.withdraw_all(programs)?;
+        let climbs = self.climbs(programs)?;
+        let chosen = |name: &str| programs.iter().any(|program| program == name);
+        self.unless_interrupted(async {
+            programs::end_climbing(&self.rpc(), chosen, Then::Forget, longest, climbs).await?;
+            left_behind::end("what a service left behind", || left_behind::orphans(&self.layout, programs))
+                .await
+        })?;
         programs.iter().try_for_each(|program| self.forget_withdrawn(program))
     }
 
@@ -96,6 +101,18 @@ impl Services for UnixHost {
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
 impl UnixHost {
+    /// Takes the programs' files away, and gives the longest patience that one of them wants.
+    fn withdraw_all(&self, programs: &[String]) -> HostResult<Duration> {
+        let patience: HostResult<Vec<Duration>> =
+            programs.iter().map(|program| self.withdraw(program)).collect();
+        let longest = patience?.into_iter().max().unwrap_or_default();
+        if !self.manager_runs()? && self.has_left_something_behind()? {
+            // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
+            self.ensure_manager()?;
+        }
+        Ok(longest)
+    }
+
     fn rpc(&self) -> Rpc {
         Rpc { socket: self.layout.supervisor_socket() }
     }

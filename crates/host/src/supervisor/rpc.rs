@@ -106,6 +106,11 @@ impl Rpc {
         self.call("supervisor.stopProcess", vec![text(program), Value::Boolean(false)]).await.map(|_| ())
     }
 
+    /// Sends a signal, such as `INT`, to a program's process.
+    pub(super) async fn signal(&self, program: &str, signal: &str) -> Result<(), RpcError> {
+        self.call("supervisor.signalProcess", vec![text(program), text(signal)]).await.map(|_| ())
+    }
+
     /// Asks it to end itself.
     pub(super) async fn shut_down(&self) -> Result<(), RpcError> {
         self.call("supervisor.shutdown", vec![]).await.map(|_| ())

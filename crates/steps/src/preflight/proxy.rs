@@ -136,7 +136,7 @@ fn nginx_version(line: &str) -> Option<[u32; 3]> {
 /// The locations to paste.
 fn locations(layout: &Layout, config: &Config) -> String {
     let current = layout.current();
-    let web = config.services.first().map_or("web", |service| service.name.as_str());
+    let web = config.listening().next().map_or("web", |service| service.name.as_str());
     format!(
         "    location /static/ {{ alias {}/static/; }}\n    \
          location / {{\n        \

@@ -42,7 +42,8 @@ impl Work<'_> {
         let (about, entry) = (&self.wanted.interpreter.about, self.entry.display().to_string());
         match self.wanted.tool.is_uv() {
             true => self.command(self.program).args(["venv", "--python", &about.executable, &entry]),
-            false => self.command(&self.wanted.interpreter.program).args(["-m", "venv", &entry]),
+            // Its real path: a shim would choose again, by the directory that it is called in.
+            false => self.command(about.executable.as_ref()).args(["-m", "venv", &entry]),
         }
     }
 

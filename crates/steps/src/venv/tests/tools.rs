@@ -44,7 +44,7 @@ fn each_lock_file_has_its_tool() {
     assert_eq!(
         called(&scene),
         [
-            "python3 -m venv /srv/shop/cache/venv/k",
+            "python3.11 -m venv /srv/shop/cache/venv/k",
             "poetry install --only main,postgres --no-root --no-interaction --no-ansi --compile",
         ]
     );
