@@ -127,7 +127,8 @@ pub(crate) fn is_complete(cx: &Context<'_>, entry: &Path) -> HostResult<bool> {
 /// Writes the stamp, once all of the entry is on the disk.
 pub(crate) fn complete(cx: &Context<'_>, entry: &Path, text: &[u8]) -> HostResult<()> {
     cx.host.sync(entry)?;
-    cx.host.write(&stamp(entry), text, 0o644)
+    // It holds digests of secrets.
+    cx.host.write(&stamp(entry), text, 0o600)
 }
 
 /// Says that the release uses the entry.

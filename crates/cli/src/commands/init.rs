@@ -8,6 +8,10 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::output::Screen;
 
+/// What the Python environment is built from without a word in release.yml.
+const INSTALLED_FROM: [&str; 5] =
+    ["requirements.txt", "uv.lock", "poetry.lock", "Pipfile.lock", "pylock.toml"];
+
 /// What the project shows of itself.
 #[derive(Debug, Serialize, PartialEq, Eq)]
 struct Project {
@@ -47,7 +51,7 @@ impl Project {
         Self {
             app: plain(&name),
             directory: manage.as_deref().map_or_else(|| ".".to_owned(), |path| below(here, path)),
-            requirements: here.join("requirements.txt").is_file(),
+            requirements: INSTALLED_FROM.iter().any(|name| here.join(name).is_file()),
             frontend: frontend.as_deref().map(|path| below(here, path)),
             settings,
             wsgi,
@@ -63,11 +67,11 @@ impl Project {
         text += "# linked_dirs: [media, log]\n# linked_files: [config/secrets.json]\n\n";
         text += "# Variables for the app's processes. Secrets go into shared/.env on the server.\n# env: {OPENBLAS_NUM_THREADS: 4}\n\n";
         if !self.requirements {
-            text += "# No requirements.txt was found; name your requirement files:\n# python: {requirements: [requirements/production.txt]}\n\n";
+            text += "# No lock file and no requirements.txt was found; name your requirement files:\n# python: {requirements: [requirements/production.txt]}\n\n";
         }
         if let Some(directory) = &self.frontend {
             text += &format!(
-                "# Found a front end; these are the defaults.\n# frontend: [{{directory: {directory}, install: npm ci, build: npm run build, outputs: [dist]}}]\n\n"
+                "# Found a front end; it is built by its lock file, and these are the defaults.\n# frontend: [{{directory: {directory}, outputs: [dist]}}]\n\n"
             );
         }
         match &self.settings {

@@ -34,22 +34,17 @@ impl Step for Frontends {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        let frontends = frontends(cx)?;
-        let mut cached = Vec::new();
-        for frontend in &frontends {
-            if let Some(prebuilt) = &frontend.prebuilt {
-                prebuilt::problem(cx, prebuilt)?;
-                return Ok(Look::Needed(format!("{} is taken from {prebuilt}", name(frontend))));
-            }
-            let build = Bundle::new(cx, frontend.clone())?.build;
-            match build.find(cx)? {
-                None => return Ok(Look::Needed(format!("{}: {}", name(frontend), build.why_needed(cx)?))),
-                Some(entry) => cached.push(format!("{}: {}", name(frontend), cache::since(cx, &entry)?)),
-            }
+        let (mut needed, mut notes) = (false, Vec::new());
+        for frontend in frontends(cx)? {
+            let name = name(&frontend).to_owned();
+            let (is_needed, why) = look(cx, frontend)?;
+            needed |= is_needed;
+            notes.push(format!("{name}: {why}"));
         }
-        Ok(match cached.is_empty() {
-            true => Look::Nothing(NOTHING.to_owned()),
-            false => Look::Cached(cached.join("; ")),
+        Ok(match (needed, notes.is_empty()) {
+            (_, true) => Look::Nothing(NOTHING.to_owned()),
+            (true, _) => Look::Needed(notes.join("; ")),
+            (false, _) => Look::Cached(notes.join("; ")),
         })
     }
 
@@ -68,6 +63,19 @@ impl Step for Frontends {
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
         Ok(cache::forget(cx, KIND)?)
     }
+}
+
+/// Whether a front end has to be built or fetched, and what people are told of it.
+fn look(cx: &Context<'_>, frontend: Frontend) -> Result<(bool, String), StepError> {
+    if let Some(prebuilt) = &frontend.prebuilt {
+        prebuilt::problem(cx, prebuilt)?;
+        return Ok((true, format!("taken from {prebuilt}")));
+    }
+    let build = Bundle::new(cx, frontend)?.build;
+    Ok(match build.find(cx)? {
+        Some(entry) => (false, cache::since(cx, &entry)?),
+        None => (true, build.why_needed(cx)?),
+    })
 }
 
 /// What would keep the front ends from being built, as far as reads alone can tell.

@@ -81,6 +81,9 @@ fn a_front_end_does_not_count_for_another_one() {
     assert_eq!(before.len(), 2);
     assert_ne!(before[0], after[0]);
     assert_eq!(before[1], after[1]);
+    let scene = scene(two("1"));
+    let anew = "nothing like it has been built here yet";
+    assert_eq!(scene.look(&Frontends).unwrap(), Look::Needed(format!("admin: {anew}; frontend: {anew}")));
 }
 
 #[test]
