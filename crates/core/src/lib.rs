@@ -16,6 +16,7 @@ pub mod redact;
 pub mod plain_text;
 pub mod traceback;
 pub mod host;
+pub mod server;
 pub mod service;
 pub mod worker;
 pub mod run;

@@ -210,10 +210,14 @@ impl Context<'_> {
     }
 }
 
-/// The last [`TAIL`] lines that say something: no empty ones, no frames of libraries.
+/// The last [`TAIL`] lines that say something, and something else than the one before: no empty
+/// ones, no frames of libraries.
 pub fn tail(lines: &[String]) -> Vec<String> {
     let mut last: VecDeque<String> = VecDeque::with_capacity(TAIL);
     for line in own_frames(lines).filter(|line| !line.trim().is_empty()) {
+        if last.back() == Some(line) {
+            continue;
+        }
         if last.len() == TAIL {
             last.pop_front();
         }

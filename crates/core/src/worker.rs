@@ -20,6 +20,11 @@ impl Service {
         }
     }
 
+    /// How long it may take for what it began, before it is asked more sharply.
+    pub fn first_wait(&self) -> Wait {
+        self.ladder().first().map_or(LONG_REQUEST, |rung| rung.wait)
+    }
+
     /// How long it may take to end altogether.
     pub fn patience(&self) -> std::time::Duration {
         self.ladder().iter().map(|rung| rung.wait.0).sum()

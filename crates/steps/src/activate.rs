@@ -9,7 +9,7 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::restored::check_restored;
+use crate::restored::{check_restored, revive};
 
 /// Moves `current`.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,9 @@ impl Step for Activate {
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
         let (host, layout) = (cx.host, &cx.run.layout);
+        if let Some(previous) = &cx.run.previous {
+            revive(cx, previous);
+        }
         if !points_at(host, layout, cx.run.release())? {
             return Ok(());
         }

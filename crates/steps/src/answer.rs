@@ -5,6 +5,7 @@ use std::time::Duration;
 use release_core::config::Health;
 use release_core::host::{Address, HostError, HostResult, Reply};
 use release_core::plain_text::plain;
+use release_core::server::Protocol;
 use release_core::step::{Context, StepError, tail};
 
 /// How often a service is asked that is not well yet.
@@ -84,7 +85,11 @@ pub(crate) struct Question<'a> {
 impl<'a> Question<'a> {
     /// A service's health on a socket.
     pub(crate) fn health(socket: std::path::PathBuf, health: &'a Health) -> Self {
-        Self { address: Address::Socket(socket), path: &health.path, host: Some(&health.host) }
+        let address = match health.protocol {
+            Protocol::Http => Address::Socket(socket),
+            Protocol::Uwsgi => Address::Uwsgi(socket),
+        };
+        Self { address, path: &health.path, host: Some(&health.host) }
     }
 
     fn headers(&self) -> Vec<(String, String)> {

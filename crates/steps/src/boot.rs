@@ -52,7 +52,6 @@ impl Step for Boot {
             return Ok(Outcome::Skipped(WARM.to_owned()));
         }
         make_way(cx)?;
-        cx.host.ensure_manager()?;
         let generation = &cx.run.generation;
         let programs: Vec<Program> =
             services(cx.run).map(|service| program(cx.run, generation, service)).collect();
@@ -108,8 +107,9 @@ fn make_way(cx: &Context<'_>) -> HostResult<()> {
     cx.host.make_dir(&layout.run(&generation.release))?;
     for service in cx.run.config.listening() {
         let socket = layout.socket(generation, &service.name);
-        if cx.host.kind(&socket)?.is_some() && !cx.host.socket_use(&socket)?.listening {
+        if !cx.host.socket_use(&socket)?.listening {
             cx.host.remove(&socket)?;
+            cx.host.remove(&layout.socket_lock(generation, &service.name))?;
         }
     }
     Ok(())

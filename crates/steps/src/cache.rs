@@ -116,7 +116,12 @@ pub(crate) fn since(cx: &Context<'_>, entry: &Path) -> HostResult<String> {
 }
 
 fn read_stamp(cx: &Context<'_>, entry: &Path) -> HostResult<Option<Stamp>> {
-    Ok(cx.host.read(&stamp(entry))?.map(|text| serde_json::from_slice(&text).unwrap_or_default()))
+    Ok(stamp_text(cx, entry)?.map(|text| serde_json::from_slice(&text).unwrap_or_default()))
+}
+
+/// What the stamp says; `None` for an entry that is not whole.
+pub(crate) fn stamp_text(cx: &Context<'_>, entry: &Path) -> HostResult<Option<Vec<u8>>> {
+    cx.host.read(&stamp(entry))
 }
 
 /// Whether the entry was built to its end.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use release_core::host::{HostResult, SocketUse};
+use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::run::Run;
 use release_core::service::{Program, ProgramState, Running, programs_of};
@@ -24,8 +24,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long a deploy waits for the old processes to end; what takes longer ends in the background.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Websockets and kept-alive connections never fall quiet.
-const CAP: Duration = Duration::from_secs(10);
+/// For a service that the new release does not have any more.
+const DRAIN: Duration = Duration::from_secs(10);
 
 impl Step for Drain {
     fn id(&self) -> &'static str {
@@ -104,7 +104,7 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
     cx.host.begin_stop(&names)?;
     let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
-        None => format!("old generation not quiet after {} s, ended all the same", CAP.as_secs()),
+        None => "connections to the old generation stayed open, ended all the same".to_owned(),
     };
     let busy = wait_until_ended(cx, &names)?;
     for generation in old {
@@ -141,24 +141,47 @@ fn wait_until_ended(cx: &Context<'_>, names: &[String]) -> Result<Vec<String>, S
 }
 
 /// Waits until nobody is connected to the old sockets nor waits to be. A server that is asked
-/// to end earlier drops those whom it has not accepted yet.
+/// to end earlier drops those whom it has not accepted yet. `None` when one stayed busy for longer
+/// than it may: websockets and kept-alive connections never fall quiet.
 fn wait_until_quiet(cx: &Context<'_>, old: &[Generation]) -> Result<Option<Duration>, StepError> {
     let sockets = sockets(cx, old)?;
+    let longest = sockets.iter().map(|(_, drain)| *drain).max().unwrap_or_default();
     let start = cx.host.elapsed();
     cx.host.pause(FLOOR)?;
     let mut quiet_polls = 0;
-    cx.wait(CAP, POLL, || {
-        let uses = sockets.iter().map(|socket| cx.host.socket_use(socket)).collect::<HostResult<Vec<_>>>()?;
-        quiet_polls = if uses.iter().all(SocketUse::quiet) { quiet_polls + 1 } else { 0 };
-        Ok((quiet_polls == 2).then(|| cx.host.elapsed() - start))
-    })
+    let quiet = cx.wait(longest, POLL, || {
+        let busy = busy(cx, &sockets)?;
+        let waited = cx.host.elapsed() - start;
+        quiet_polls = if busy.iter().any(|drain| waited < *drain) { 0 } else { quiet_polls + 1 };
+        Ok((quiet_polls == 2).then(|| busy.is_empty().then_some(waited)))
+    })?;
+    Ok(quiet.flatten())
 }
 
-fn sockets(cx: &Context<'_>, old: &[Generation]) -> HostResult<Vec<PathBuf>> {
+/// The sockets of `old`, each with the time that it may take to fall quiet.
+fn sockets(cx: &Context<'_>, old: &[Generation]) -> HostResult<Vec<(PathBuf, Duration)>> {
     let states = cx.host.states()?;
     let known = states.iter().filter_map(|state| Generation::of_program(&state.name));
     let of_old = known.filter(|(service, generation)| service != RETIRE && old.contains(generation));
-    Ok(of_old.map(|(service, generation)| cx.run.layout.socket(&generation, &service)).collect())
+    let services = &cx.run.config.services;
+    let drain =
+        |name: &str| services.iter().find(|service| service.name == name).map(|service| service.drain.0);
+    Ok(of_old
+        .map(|(service, generation)| {
+            (cx.run.layout.socket(&generation, &service), drain(&service).unwrap_or(DRAIN))
+        })
+        .collect())
+}
+
+/// How long each of `sockets` may take that somebody is connected to.
+fn busy(cx: &Context<'_>, sockets: &[(PathBuf, Duration)]) -> HostResult<Vec<Duration>> {
+    let mut busy = Vec::new();
+    for (socket, drain) in sockets {
+        if !cx.host.socket_use(socket)?.quiet() {
+            busy.push(*drain);
+        }
+    }
+    Ok(busy)
 }
 
 /// The program that ends a generation when its time is over, whoever is logged in then.

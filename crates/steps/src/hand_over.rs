@@ -40,14 +40,15 @@ impl Step for HandOver {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        if replaced(cx.run).next().is_none() && old_workers(cx)?.is_empty() {
+        // A look starts no manager.
+        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?)?.is_empty() {
             return Ok(Look::Nothing(NOTHING.to_owned()));
         }
         Ok(Look::Needed(self.describe(cx.run)))
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let old = old_workers(cx)?;
+        let old = old_workers(cx, &retire::states(cx)?)?;
         if old.is_empty() && replaced(cx.run).next().is_none() {
             return Ok(Outcome::Skipped(NOTHING.to_owned()));
         }

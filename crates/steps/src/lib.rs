@@ -25,6 +25,8 @@ pub mod prune;
 pub mod cache;
 pub mod retire;
 
+pub mod generate;
+
 mod answer;
 mod django;
 mod interpreter;

@@ -10,7 +10,7 @@ use release_core::run::Run;
 use release_core::service::{Program, ProgramState};
 use release_core::step::{Context, StepError};
 
-use crate::retire::{self, RETIRE};
+use crate::retire::RETIRE;
 
 /// The service of `generation` as the process manager runs it: through the door that sets its
 /// environment.
@@ -58,17 +58,17 @@ pub(crate) struct OldWorker {
     pub(crate) handover: Handover,
 }
 
-/// Every such program that the process manager knows.
-pub(crate) fn old_workers(cx: &Context<'_>) -> Result<Vec<OldWorker>, StepError> {
+/// Every such program among those that the process manager knows.
+pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Result<Vec<OldWorker>, StepError> {
     let mut found = Vec::new();
-    for state in retire::states(cx)? {
+    for state in states {
         let Some((service, generation)) = Generation::of_program(&state.name) else { continue };
         if generation == cx.run.generation || service == RETIRE {
             continue;
         }
         let handover = handover(cx, &generation, &service)?;
         if handover != Handover::Socket {
-            found.push(OldWorker { name: state.name, handover });
+            found.push(OldWorker { name: state.name.clone(), handover });
         }
     }
     Ok(found)

@@ -51,16 +51,18 @@ fn provide(
         for command in commands {
             cx.run(&command)?;
         }
-        cache::complete(cx, place, b"")?;
+        cache::complete(cx, place, place.as_os_str().as_encoded_bytes())?;
     }
     Ok(program.to_owned())
 }
 
-/// An interpreter that went away leaves its tools without one.
+/// Scripts hold their path and lead to their interpreter: where either is another one by now,
+/// they would not start.
 fn is_there(cx: &Context<'_>, place: &Path, program: &Path) -> HostResult<bool> {
     let python = place.join("bin/python");
-    let is_whole = cx.host.kind(&python)?.is_none() || cx.host.resolve(&python)?.is_some();
-    Ok(cache::is_complete(cx, place)? && is_whole && cx.host.resolve(program)?.is_some())
+    let starts = cx.host.kind(&python)?.is_none() || cx.host.resolve(&python)?.is_some();
+    let is_whole = cache::stamp_text(cx, place)?.as_deref() == Some(place.as_os_str().as_encoded_bytes());
+    Ok(is_whole && starts && cx.host.resolve(program)?.is_some())
 }
 
 fn pypi_commands(python: &Interpreter, package: &Package<'_>, place: &Path) -> Vec<Command> {

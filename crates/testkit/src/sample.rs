@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use release_core::command::Variables;
-use release_core::config::{Config, Django, Handover, Health, Service};
+use release_core::config::{Config, Django, Handover, Health, Service, Wait};
 use release_core::environment;
 use release_core::layout::Layout;
 use release_core::redact::Redactor;
@@ -29,6 +29,7 @@ pub fn a_config() -> Config {
             command: "gunicorn shop.wsgi --bind unix:$SOCKET".to_owned(),
             handover: Handover::Socket,
             health: Health { path: "/healthz".to_owned(), ..Health::default() },
+            drain: Wait::seconds(10),
             stop: None,
             optional: false,
             env: BTreeMap::new(),

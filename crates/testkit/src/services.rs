@@ -72,6 +72,7 @@ impl Services for FakeHost {
     }
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
+        self.ensure_manager()?;
         for program in programs {
             self.act("start", &program.name)?;
             let known = lock(&self.manager).programs.get(&program.name).map(|(_, state)| state.state);

@@ -4,11 +4,11 @@ mod cli;
 mod http;
 mod journal;
 mod load;
-mod nginx;
-mod processes;
+pub(crate) mod nginx;
+pub(crate) mod processes;
 mod repository;
 mod sandbox;
-mod timeline;
+pub(crate) mod timeline;
 mod wait;
 
 pub(crate) use cli::{Finished, Running, start};

@@ -19,12 +19,25 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it in `directory`, for the app at `root`.
+    /// Starts it in `directory`, for the shop at `root`.
     pub(crate) fn start(directory: &Path, root: &Path) -> Self {
+        let root = root.display();
+        let locations = format!(
+            "location /static/ {{ alias {root}/current/static_root/; }}
+        location / {{
+            proxy_pass http://unix:{root}/current/run/web.sock;
+            proxy_set_header Host $host;
+        }}"
+        );
+        Self::with_locations(directory, &locations)
+    }
+
+    /// Starts it in `directory`, with `locations` in its server.
+    pub(crate) fn with_locations(directory: &Path, locations: &str) -> Self {
         fs::create_dir_all(directory).unwrap();
         let address = free_port();
         let file = directory.join("nginx.conf");
-        fs::write(&file, configuration(directory, root, address)).unwrap();
+        fs::write(&file, configuration(directory, locations, address)).unwrap();
         let log = fs::File::create(directory.join("stderr")).unwrap();
         let child = Command::new(program())
             .arg("-p")
@@ -59,8 +72,8 @@ fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn configuration(directory: &Path, root: &Path, address: SocketAddr) -> String {
-    let (at, root) = (directory.display(), root.display());
+fn configuration(directory: &Path, locations: &str, address: SocketAddr) -> String {
+    let at = directory.display();
     // Workers of a root's nginx would otherwise be nobody, who may not connect to the socket.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     format!(
@@ -72,11 +85,7 @@ http {{
     fastcgi_temp_path {at}/fastcgi; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;
     server {{
         listen {address};
-        location /static/ {{ alias {root}/current/static_root/; }}
-        location / {{
-            proxy_pass http://unix:{root}/current/run/web.sock;
-            proxy_set_header Host $host;
-        }}
+        {locations}
     }}
 }}
 "

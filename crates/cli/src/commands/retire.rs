@@ -27,7 +27,7 @@ pub(crate) fn run(
 ) -> Result<u8, Error> {
     let generation = Generation { release, number };
     site.host.pause(Duration::from_secs(after))?;
-    if serves(&site, &generation)? {
+    if serves(&site, screen, &generation)? {
         return Ok(exit_code::DONE);
     }
     // A long task may take its time: other runs must not wait for it.
@@ -38,7 +38,7 @@ pub(crate) fn run(
 }
 
 /// Whether the generation has users, as soon as no run is under way that may change it.
-fn serves(site: &Site, generation: &Generation) -> Result<bool, Error> {
-    let _lock = road::lock(site, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
+fn serves(site: &Site, screen: &Screen, generation: &Generation) -> Result<bool, Error> {
+    let _lock = road::lock(site, screen, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
     Ok(site.serving(&site.state()?)?.as_ref() == Some(generation))
 }

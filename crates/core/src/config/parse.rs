@@ -7,8 +7,9 @@ use serde_yaml::Value;
 use super::builders::{frontends, python};
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
+use super::proxy::{proxy, serving};
 use super::services::services;
-use super::{Config, Django, Problem, Problems, Proxy, Verify, Wait};
+use super::{Config, Django, Problem, Problems, Verify, Wait};
 use crate::env_file::is_name;
 
 /// A file: its name, as people know it, and what it holds.
@@ -107,6 +108,8 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
         services: services(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
+        static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
+        media: serving(&mut fields, "media", ["/media/", "media"], report),
         proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
     };
     check_linked(&config.linked_dirs, &config.linked_files, report);
@@ -149,7 +152,7 @@ fn required(config: &Config, report: &mut Report<'_>) {
 fn app(fields: &mut Fields, report: &mut Report<'_>) -> String {
     let app: String = fields.take("app", report).unwrap_or_default();
     if !app.is_empty() && !is_plain_name(&app) {
-        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        let help = Some(PLAIN_NAME.to_owned());
         report.add(&fields.at("app"), format!("app: `{app}` is not a plain name"), help);
     }
     app
@@ -186,6 +189,9 @@ pub(super) fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<Stri
             report.add(&at, format!("{}: `{key}` cannot be the name of a variable", name(&path)), None);
         }
         match value {
+            Value::String(text) if text.contains('\0') => {
+                report.add(&at, format!("{} holds a NUL, which no environment can", name(&at)), None);
+            }
             Value::String(text) => drop(env.insert(key, text)),
             Value::Number(number) => drop(env.insert(key, number.to_string())),
             Value::Bool(truth) => drop(env.insert(key, truth.to_string())),
@@ -212,13 +218,6 @@ fn verify(value: Value, report: &mut Report<'_>) -> Option<Verify> {
     Some(Verify { url: url?, timeout })
 }
 
-fn proxy(value: Value, report: &mut Report<'_>) -> Proxy {
-    let mut fields = Fields::new(value, vec!["proxy".to_owned()], report);
-    let proxy = Proxy { config: fields.take("config", report).unwrap_or_default() };
-    fields.finish(report);
-    proxy
-}
-
 pub(super) fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
     if let Some(wrong) = problem(path) {
         report.add(at, format!("{}: `{path}` {wrong}", name(at)), None);
@@ -230,6 +229,10 @@ pub(super) fn check_words(at: &[String], command: &str, report: &mut Report<'_>)
         report.add(at, format!("{}: a quote is not closed", name(at)), None);
     }
 }
+
+/// What a plain name is, for people.
+pub(super) const PLAIN_NAME: &str =
+    "begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them";
 
 pub(super) fn is_plain_name(text: &str) -> bool {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';

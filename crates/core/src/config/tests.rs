@@ -1,4 +1,5 @@
 use super::{Config, Frontend, Handover, Installer, Source, Wait, parse};
+use crate::server::Protocol;
 
 const MINIMAL: &str = "\
 app: shop
@@ -28,6 +29,42 @@ fn a_small_app_needs_few_lines() {
         ("web", Handover::Socket, "/healthz")
     );
     assert_eq!((web.ladder()[0].signal.as_str(), config.warm), ("TERM", Wait::ZERO));
+}
+
+#[test]
+fn a_server_is_known_by_its_command_and_what_is_said_stands() {
+    let web = |text: &str| {
+        let config = app(&format!("app: shop\nservices: {{web: {{{text}}}}}\n")).unwrap();
+        let web = config.services[0].clone();
+        (web.health.protocol, web.drain.to_string())
+    };
+    assert_eq!(web("command: uvicorn a --uds $SOCKET"), (Protocol::Http, "10s".to_owned()));
+    assert_eq!(web("command: daphne -u $SOCKET a, drain: 5s"), (Protocol::Http, "5s".to_owned()));
+    assert_eq!(web("command: node $SOCKET"), (Protocol::Http, "30s".to_owned()));
+    assert_eq!(web("command: uwsgi -s $SOCKET, health: {path: /x}"), (Protocol::Uwsgi, "10s".to_owned()));
+    assert_eq!(web("command: uwsgi -s $SOCKET, health: {protocol: http}").0, Protocol::Http);
+    let problems =
+        app("app: a\nservices: {web: {command: x $SOCKET, drian: 5s, health: {protocol: spdy}}}\n");
+    assert_eq!(
+        problems.unwrap_err(),
+        [
+            "release.yml:2: services.web.health.protocol: unknown variant `spdy`, expected `http` or `uwsgi`",
+            "release.yml:2: unknown key `services.web.drian` (help: did you mean `drain`?)",
+        ]
+    );
+}
+
+#[test]
+fn the_record_of_an_older_release_still_reads() {
+    let expected = app(&MINIMAL.replace("handover: socket", "stop: TERM 40s")).unwrap();
+    let mut stored = serde_json::to_value(&expected).unwrap();
+    let web = stored["services"][0].as_object_mut().unwrap();
+    web.insert("stop".to_owned(), serde_json::json!({"signal": "TERM", "wait": "40s"}));
+    for key in ["drain", "optional", "env"] {
+        web.remove(key).unwrap();
+    }
+    web["health"].as_object_mut().unwrap().remove("protocol").unwrap();
+    assert_eq!(serde_json::from_value::<Config>(stored).unwrap(), expected);
 }
 
 #[test]
@@ -72,6 +109,17 @@ fn a_configuration_survives_being_stored_with_its_release() {
 }
 
 #[test]
+fn the_single_signal_of_the_first_records_is_still_read() {
+    let mut stored = serde_json::to_value(app(MINIMAL).unwrap()).unwrap();
+    stored["services"][0]["stop"] = serde_json::json!({"signal": "TERM", "wait": "40s"});
+    for added in ["optional", "env", "drain"] {
+        stored["services"][0].as_object_mut().unwrap().remove(added);
+    }
+    let config: Config = serde_json::from_value(stored).unwrap();
+    assert_eq!(config.services[0].patience().as_secs(), 40);
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_line_and_a_way_out() {
     let text = "\
 app: My Shop
@@ -89,7 +137,7 @@ services:
 django: {seting: x}
 ";
     let expected = [
-        "release.yml:1: app: `My Shop` is not a plain name (help: use lowercase letters, digits, `-` and `_`)",
+        "release.yml:1: app: `My Shop` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
         "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
         "release.yml:3: keep: 1 leaves nothing to go back to (help: keep at least 2: the active release and the one to go back to)",
         "release.yml:4: python.version is a number, and 3.10 would become 3.1 (help: put it in quotes: `version: \"3.11\"`)",
@@ -179,6 +227,64 @@ fn a_front_end_that_an_earlier_version_stored_is_read() {
 }
 
 #[test]
+fn what_the_proxy_serves_is_guessed_or_said() {
+    let served = |text: &str| {
+        let config = app(text).unwrap();
+        let place = |files: super::Files| format!("{} {}", files.url, files.directory);
+        (config.served_static().map(place), config.served_media().map(place))
+    };
+    assert_eq!(served("app: shop\n"), (None, None));
+    let django = "app: shop\ndjango: {settings: a}\nlinked_dirs: [media]\n";
+    let usual = (Some("/static/ static_root".to_owned()), Some("/media/ media".to_owned()));
+    assert_eq!(served(django), usual);
+    assert_eq!(served(&format!("{django}static: false\nmedia: false\n")), (None, None));
+    let said = format!("{django}static: {{directory: web/dist}}\nmedia: {{url: /files/}}\n");
+    assert_eq!(served(&said), (Some("/static/ web/dist".to_owned()), Some("/files/ media".to_owned())));
+}
+
+#[test]
+fn the_proxy_can_be_described() {
+    let text = "\
+app: shop
+proxy:
+  server_name: shop.example.org *.shop.example.org
+  listen: 127.0.0.1:8443
+  max_body: 512m
+  tls: {certificate: /etc/ssl/shop.pem, key: /etc/ssl/shop.key}
+";
+    let proxy = app(text).unwrap().proxy;
+    assert_eq!(proxy.server_name, ["shop.example.org", "*.shop.example.org"]);
+    assert_eq!(proxy.listen.map(|listen| listen.port), Some(8443));
+    assert_eq!((proxy.max_body.0, proxy.tls.unwrap().key.as_str()), (512 << 20, "/etc/ssl/shop.key"));
+    assert_eq!(app("app: shop\nproxy: {listen: 80}\n").unwrap().proxy.max_body.to_string(), "20m");
+}
+
+#[test]
+fn a_wrong_proxy_is_told_with_its_line() {
+    let text = "\
+app: shop
+static: {url: /static, directory: ../x}
+media: {url: \"/a;b/\", dir: media}
+proxy:
+  server_name: [\"shop.example.org;\", ok.example.org]
+  listen: localhost:80
+  max_body: 20mb
+  tls: {certificate: /etc/ssl/shop.pem}
+";
+    let expected = [
+        "release.yml:2: static.url: `/static` does not begin and end with `/`, or is not plain (help: write it like `/static/`)",
+        "release.yml:2: static.directory: `../x` leaves the release by `..`",
+        "release.yml:3: media.url: `/a;b/` does not begin and end with `/`, or is not plain (help: write it like `/media/`)",
+        "release.yml:3: unknown key `media.dir` (help: known keys are url, directory)",
+        "release.yml:5: proxy.server_name: `shop.example.org;` is no name of a host (help: write it like `shop.example.org`)",
+        "release.yml:6: proxy.listen: expected a port or an address with one, such as 127.0.0.1:8080",
+        "release.yml:7: proxy.max_body: expected a size such as 512k, 20m or 1g",
+        "release.yml:8: proxy.tls: `key` is missing (help: name the file: `key: /etc/letsencrypt/live/…`)",
+    ];
+    assert_eq!(app(text).unwrap_err(), expected);
+}
+
+#[test]
 fn a_worker_stops_by_a_ladder_of_signals() {
     let with = |stop: &str| {
         app(&format!(
@@ -205,4 +311,10 @@ fn a_worker_stops_by_a_ladder_of_signals() {
         assert!(problems[0].starts_with("release.yml:3: services.worker.stop"), "{problems:?}");
         assert!(problems[0].contains(wrong), "{problems:?}");
     }
+}
+
+#[test]
+fn a_variable_that_no_environment_can_hold_is_refused() {
+    let problems = app(&format!("{MINIMAL}env: {{A: \"x\\0y\", B: \"two\\nlines\"}}\n")).unwrap_err();
+    assert_eq!(problems, ["release.yml:5: env.A holds a NUL, which no environment can"]);
 }

@@ -17,6 +17,8 @@ use release_core::revision::Revision;
 
 use crate::UnixHost;
 
+pub use mirror::without_password;
+
 impl Git for UnixHost {
     fn fetch(&self, mirror: &Path, url: &str, progress: &dyn Fn(Progress)) -> HostResult<()> {
         mirror::fetch(mirror, url, progress, &self.interruption)
@@ -73,7 +75,8 @@ fn failed(what: String, source: git2::Error) -> HostError {
 }
 
 fn git_error(what: String, help: Option<String>, source: git2::Error) -> HostError {
-    HostError::Git { what, help, source: source.into() }
+    // Its class and code say nothing to people.
+    HostError::Git { what, help, source: source.message().trim().to_owned().into() }
 }
 
 /// What to do about a repository that libgit2 does not trust because of its owner.

@@ -160,6 +160,9 @@ fn a_repository_that_cannot_be_reached_is_named_with_what_to_try() {
     let scene = Scene::new();
     let absent = scene.root.path().join("absent.git");
     let error = scene.host.fetch(&scene.mirror(), absent.to_str().unwrap(), &|_| {}).unwrap_err();
+    assert_eq!(error.to_string(), format!("there is no repository at {}", absent.display()));
+    std::fs::create_dir(&absent).unwrap();
+    let error = scene.host.fetch(&scene.mirror(), absent.to_str().unwrap(), &|_| {}).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot fetch from {}", absent.display()));
     assert!(error.help().unwrap().contains("`git ls-remote "));
 }

@@ -16,7 +16,8 @@ pub(super) struct Unwritable {
 
 type Written = Result<String, Unwritable>;
 
-/// supervisord's own configuration.
+/// supervisord's own configuration. What programs print is for nobody else to read; the files
+/// that they make are what they would be anywhere.
 pub(super) fn manager(layout: &Layout, as_root: bool) -> Written {
     let home = path("the directory", &layout.supervisor())?;
     if home.contains(['*', '?', '[']) {
@@ -34,6 +35,7 @@ logfile_backups=3
 pidfile={pid}
 childlogdir={home}
 directory={home}
+umask=077
 nocleanup=true
 
 [unix_http_server]
@@ -71,6 +73,7 @@ stopsignal={signal}
 stopwaitsecs={wait}
 stopasgroup=false
 killasgroup=true
+umask=022
 redirect_stderr=true
 stdout_logfile={log}
 stdout_logfile_maxbytes=10MB
@@ -198,6 +201,7 @@ logfile_backups=3
 pidfile=/srv/shop/.release/supervisor/supervisord.pid
 childlogdir=/srv/shop/.release/supervisor
 directory=/srv/shop/.release/supervisor
+umask=077
 nocleanup=true
 
 [unix_http_server]
@@ -233,6 +237,7 @@ stopsignal=TERM
 stopwaitsecs=41
 stopasgroup=false
 killasgroup=true
+umask=022
 redirect_stderr=true
 stdout_logfile=/srv/shop/.release/log/service/web.log
 stdout_logfile_maxbytes=10MB

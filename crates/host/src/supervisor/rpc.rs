@@ -41,6 +41,11 @@ pub(super) enum RpcError {
 }
 
 impl RpcError {
+    /// Whether this user may not talk to it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, RpcError::Unreachable(source) if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether it refused for the reason with this number.
     pub(super) fn is(&self, fault: i32) -> bool {
         matches!(self, RpcError::Fault(refusal) if refusal.code() == fault)

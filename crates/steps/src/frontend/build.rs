@@ -124,10 +124,16 @@ impl Bundle {
     fn places(&self, cx: &Context<'_>, entry: &Path, output: &str) -> Result<(PathBuf, PathBuf), StepError> {
         let path = self.frontend.output_in_release(output).ok_or_else(|| leads_out(output))?;
         let made = in_release(cx, &path);
-        // A tracked symlink on the way could lead out of the release; what is not there yet cannot.
-        let parent = cx.host.resolve(made.parent().unwrap_or(&made))?;
         let top = cx.host.resolve(&in_release(cx, "."))?;
-        if parent.is_some_and(|parent| top.is_none_or(|top| !parent.starts_with(top))) {
+        // What a tracked symlink on its way leads to is not ours to replace.
+        let mut above = None;
+        for ancestor in made.ancestors().skip(1) {
+            above = cx.host.resolve(ancestor)?;
+            if above.is_some() {
+                break;
+            }
+        }
+        if !above.zip(top).is_some_and(|(above, top)| above.starts_with(top)) {
             return Err(leads_out(output));
         }
         Ok((made, below(&entry.join("outputs"), &path)))
@@ -152,7 +158,7 @@ pub(super) fn directory(cx: &Context<'_>, frontend: &Frontend) -> Result<PathBuf
 fn leads_out(output: &str) -> StepError {
     StepError::Refused {
         what: format!("the front end's output {output} leads out of the release"),
-        help: "change `frontend: [{outputs: […]}]`".to_owned(),
+        help: "look for a tracked symlink on its way, or change `frontend: [{outputs: …}]`".to_owned(),
     }
 }
 

@@ -1,17 +1,18 @@
 //! Workers: the old ones take no more before `activate`, and come back when the run is undone.
 
-use release_core::config::{Handover, Health, Service};
+use release_core::config::{Handover, Health, Service, Wait};
 use release_core::host::Services;
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::service::{Program, Running};
 use release_core::step::{Look, Outcome};
+use release_steps::activate::Activate;
 use release_steps::boot::Boot;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 use release_testkit::Scene;
 
-use crate::stage::{new_address, old, second_deploy};
+use crate::stage::{current, new_address, old, second_deploy, serve_through_current, target};
 
 const WORKER: &str = "worker";
 const BEAT: &str = "beat";
@@ -22,6 +23,7 @@ fn service(name: &str, handover: Handover) -> Service {
         command: format!("celery -A shop {name}"),
         handover,
         health: Health::default(),
+        drain: Wait::ZERO,
         stop: None,
         optional: false,
         env: Default::default(),
@@ -152,4 +154,15 @@ fn without_workers_there_is_nothing_to_hand_over() {
     assert!(matches!(scene.run(&HandOver), Ok(Outcome::Skipped(_))));
     assert!(matches!(scene.look(&HandOver), Ok(Look::Nothing(_))));
     scene.undo(&HandOver).unwrap();
+}
+
+#[test]
+fn a_release_that_is_restored_is_asked_through_its_web_services_alone() {
+    let scene = scene();
+    serve_through_current(&scene, Some(200), Some(500));
+    scene.run(&HandOver).unwrap();
+    scene.run(&Activate).unwrap();
+    scene.undo(&Activate).unwrap();
+    scene.undo(&HandOver).unwrap();
+    assert_eq!(current(&scene), target(&scene.facts.layout, &old()));
 }
