@@ -139,7 +139,7 @@ fn check(sandbox: &Sandbox) {
     sandbox.release(&["check"]).exits(0);
 
     let all = problems(&format!("{proxy}linked_files: [one.txt, two.txt]\npython: {{version: \"3.99\"}}\n"));
-    for word in ["one.txt", "two.txt", "python3.99"] {
+    for word in ["one.txt", "two.txt", "python 3.99"] {
         assert!(all.iter().any(|problem| problem.contains(word)), "no {word} in {all:?}");
     }
     sandbox.release(&["check"]).exits(3).says("help:");

@@ -43,6 +43,9 @@ pub(crate) enum Command {
         /// Build it again even if it is live
         #[arg(long)]
         force: bool,
+        /// Build environment and bundles anew, whatever the cache has; also if it is live
+        #[arg(long)]
+        no_cache: bool,
         /// Wait while another run holds the lock, at most so long (30m by default)
         #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
         wait: Option<Duration>,

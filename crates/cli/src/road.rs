@@ -20,7 +20,7 @@ use release_core::state::State;
 use release_core::step::{Context, StepError};
 use release_host::{Holder, JournalFile, Lock, LockError};
 use release_steps::preflight::{self, Problem};
-use release_steps::{frontend, recipe};
+use release_steps::recipe;
 
 use crate::error::Error;
 use crate::output::{Both, LogFile, Screen, Silent, explanation};
@@ -60,6 +60,7 @@ pub(crate) fn draft(
         redactor: Redactor::new(&env),
         stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
         previous,
+        no_cache: false,
         good: state.good(),
         door: door(&layout)?,
         generation,
@@ -96,8 +97,9 @@ pub(crate) fn problems(
     // A broken env file is one problem of several: it must not hide the others.
     let run = &draft(site, layout.clone(), state, target.clone(), &Variables::new())?;
     let cx = Context { host: &site.host, run, observer: &Silent, step: "preflight" };
-    let has_frontend = frontend::is_there(&cx)?;
-    Ok(preflight::problems(&site.host, &run.layout, &run.config, has_frontend))
+    let mut problems = preflight::problems(&site.host, &run.layout, &run.config);
+    problems.extend(preflight::builder_problems(&cx));
+    Ok(problems)
 }
 
 /// Takes the lock, waiting for it at most `wait`.

@@ -128,11 +128,18 @@ impl Exit {
     pub fn success(self) -> bool {
         self == Exit::Code(0)
     }
+
+    /// Whether it was killed, as the kernel does when memory runs out; a shell says so by 137.
+    pub fn was_killed(self) -> bool {
+        matches!(self, Exit::Signal(9) | Exit::Code(137))
+    }
 }
 
 impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // What a shell says of a child that signal 9 ended.
+            Exit::Code(137) => f.write_str("exit code 137, as when memory runs out"),
             Exit::Code(code) => write!(f, "exit code {code}"),
             Exit::Signal(9) => f.write_str("killed by signal 9, as when memory runs out"),
             Exit::Signal(signal) => write!(f, "killed by signal {signal}"),

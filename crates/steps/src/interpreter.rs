@@ -1,11 +1,14 @@
-//! Finds the Python interpreter and the installer, and what they are.
+//! Finds the Python interpreter, and what it is.
 
 use std::path::PathBuf;
 
 use release_core::command::Command;
-use release_core::config::Installer;
+use release_core::pyproject::{Pyproject, pipfile_python};
+use release_core::python_version::{WantedPython, all_programs};
 use release_core::step::{Context, StepError};
 use serde::Deserialize;
+
+use crate::place::tracked;
 
 /// A Python interpreter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,25 +34,6 @@ pub(crate) struct About {
     pub(crate) pip: Option<String>,
 }
 
-/// What installs the requirements.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Tool {
-    /// The pip that the interpreter brings, of this version.
-    Pip(String),
-    /// uv: where it is, and what `uv --version` says.
-    Uv(PathBuf, String),
-}
-
-impl Tool {
-    /// What the cache key holds of it.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Tool::Pip(version) => format!("pip {version}"),
-            Tool::Uv(_, version) => version.clone(),
-        }
-    }
-}
-
 const ABOUT: &str = "\
 import json, os, platform, sys, sysconfig
 try:
@@ -65,81 +49,75 @@ print(json.dumps({
     'pip': pip,
 }))";
 
-/// The interpreter that `python.version` asks for.
+/// The interpreter that release.yml or the project asks for.
 pub(crate) fn find(cx: &Context<'_>) -> Result<Interpreter, StepError> {
-    let wanted = cx.run.config.python.version.as_deref();
-    let name = program_name(wanted);
-    let program = cx.host.find_program(&name).ok_or_else(|| missing(cx, &name))?;
-    let probe = Command::new(&program, cx.run.layout.root()).args(["-I", "-c", ABOUT]);
-    let about: About = ask(cx, &probe, &name)?;
-    if let Some(wanted) = wanted
-        && !is_of(&about.version, wanted)
-    {
-        return Err(StepError::Refused {
-            what: format!("python {wanted} is wanted, and {} is {}", program.display(), about.version),
-            help: format!("install it, or write `python: {{version: \"{}\"}}`", minor(&about.version)),
-        });
-    }
-    Ok(Interpreter { program, about })
-}
-
-/// Runs a probe without telling what it prints.
-fn ask(cx: &Context<'_>, probe: &Command, name: &str) -> Result<About, StepError> {
-    let mut lines = Vec::new();
-    let exit = cx.host.run(probe, &mut |line| lines.push(line.to_owned()))?;
-    let about = lines.last().and_then(|line| serde_json::from_str(line).ok());
-    about.filter(|_| exit.success()).ok_or_else(|| StepError::Command {
-        command: format!("{name} -I -c …"),
-        exit,
-        output: release_core::step::tail(&lines),
-        help: Some(format!("see whether it works: `{name} --version`")),
-    })
-}
-
-/// `python3.11` for `3.11` and `3.11.4`.
-pub(crate) fn program_name(version: Option<&str>) -> String {
-    version.map_or_else(|| "python3".to_owned(), |version| format!("python{}", minor(version)))
-}
-
-fn minor(version: &str) -> String {
-    version.split('.').take(2).collect::<Vec<_>>().join(".")
-}
-
-fn is_of(version: &str, wanted: &str) -> bool {
-    version.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-fn missing(cx: &Context<'_>, name: &str) -> StepError {
-    let known = std::iter::once("python3".to_owned()).chain((9..=14).map(|minor| format!("python3.{minor}")));
-    let found: Vec<String> = known.filter(|name| cx.host.find_program(name).is_some()).collect();
-    let instead = if found.is_empty() { String::new() } else { format!(", only {}", found.join(", ")) };
-    StepError::Refused {
-        what: format!("there is no {name} on this server{instead}"),
-        help: format!("install it: `apt install {name} {name}-venv`, or change `python: {{version: …}}`"),
-    }
-}
-
-/// What installs the requirements with this interpreter.
-pub(crate) fn tool(cx: &Context<'_>, interpreter: &Interpreter) -> Result<Tool, StepError> {
-    let uv = cx.host.find_program("uv");
-    match (cx.run.config.python.installer, uv) {
-        (Installer::Auto | Installer::Uv, Some(uv)) => {
-            let asked = Command::new(&uv, cx.run.layout.root()).args(["--version"]);
-            let version = cx.output(&asked)?.pop().unwrap_or_default();
-            Ok(Tool::Uv(uv, version))
+    let wanted = wanted(cx)?;
+    let mut broken = None;
+    for name in wanted.programs() {
+        match probe(cx, &name) {
+            Ok(Some(found)) if wanted.accepts(&found.about.version) => return Ok(found),
+            Ok(_) => {}
+            Err(error) => broken = broken.or(Some(error)),
         }
-        (Installer::Uv, None) => Err(StepError::Refused {
-            what: "there is no uv on this server".to_owned(),
-            help: "install it: `pipx install uv`, or write `python: {installer: pip}`".to_owned(),
-        }),
-        (Installer::Auto | Installer::Pip, _) => pip(interpreter),
+    }
+    let found = installed(cx);
+    // One that is there and does not start is what people should hear of.
+    match broken.filter(|_| found.is_empty()) {
+        Some(error) => Err(error),
+        None => Err(missing(&wanted, &found)),
     }
 }
 
-fn pip(interpreter: &Interpreter) -> Result<Tool, StepError> {
-    let About { pip, version, executable, .. } = &interpreter.about;
-    pip.clone().map(Tool::Pip).ok_or_else(|| StepError::Refused {
-        what: format!("{executable} has no ensurepip, and can make no virtual environment"),
-        help: format!("install it: `apt install python{}-venv`", minor(version)),
-    })
+/// What is asked for: the one who runs the server has the first word.
+fn wanted(cx: &Context<'_>) -> Result<WantedPython, StepError> {
+    if let Some(version) = &cx.run.config.python.version {
+        return Ok(WantedPython::version(version));
+    }
+    if let Some(text) = tracked(cx, ".python-version")?
+        && let Some(wanted) = WantedPython::of_version_file(&String::from_utf8_lossy(&text))
+    {
+        return Ok(wanted);
+    }
+    let project = tracked(cx, "pyproject.toml")?.and_then(|text| Pyproject::parse(&text)?.python());
+    if let Some(wanted) = project {
+        return Ok(wanted);
+    }
+    let pipfile = tracked(cx, "Pipfile.lock")?.and_then(|lock| pipfile_python(&lock));
+    Ok(pipfile.unwrap_or_else(WantedPython::any))
+}
+
+/// Asks a program what it is, without telling what it prints. `None` if it is not installed.
+fn probe(cx: &Context<'_>, name: &str) -> Result<Option<Interpreter>, StepError> {
+    let Some(program) = cx.host.find_program(name) else { return Ok(None) };
+    let command = Command::new(&program, cx.run.layout.root()).args(["-I", "-c", ABOUT]);
+    let mut lines = Vec::new();
+    let exit = cx.host.run(&command, &mut |line| lines.push(line.to_owned()))?;
+    let about = lines.last().and_then(|line| serde_json::from_str(line).ok()).filter(|_| exit.success());
+    match about {
+        Some(about) => Ok(Some(Interpreter { program, about })),
+        None => Err(StepError::Command {
+            command: format!("{name} -I -c …"),
+            exit,
+            output: release_core::step::tail(&lines),
+            help: Some(format!("see whether it works: `{name} --version`")),
+        }),
+    }
+}
+
+/// Every interpreter that starts: `python3 (3.11.7)`.
+fn installed(cx: &Context<'_>) -> Vec<String> {
+    let names = std::iter::once("python3".to_owned()).chain(all_programs());
+    let found = names.filter_map(|name| Some((probe(cx, &name).ok()??.about.version, name)));
+    found.map(|(version, name)| format!("{name} ({version})")).collect()
+}
+
+fn missing(wanted: &WantedPython, found: &[String]) -> StepError {
+    let found = if found.is_empty() { "no python3".to_owned() } else { found.join(", ") };
+    let package = wanted.package();
+    StepError::Refused {
+        what: format!("{wanted} is wanted, and this server has only {found}"),
+        help: format!(
+            "install it: `apt install {package} {package}-venv`, or say `python: {{version: \"…\"}}`"
+        ),
+    }
 }

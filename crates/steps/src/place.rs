@@ -23,6 +23,15 @@ pub(crate) fn below(top: &Path, path: &str) -> PathBuf {
     top.components().chain(Path::new(path).components().filter(|part| *part != Component::CurDir)).collect()
 }
 
+/// A file of the release; of the revision, as long as there is no release.
+pub(crate) fn tracked(cx: &Context<'_>, path: &str) -> HostResult<Option<Vec<u8>>> {
+    let top = in_release(cx, ".");
+    if cx.host.kind(&top)?.is_some() {
+        return cx.host.read(&below(&top, path));
+    }
+    cx.host.file(&cx.run.layout.repo(), &cx.run.revision, path)
+}
+
 /// Removes a tree of which no half may ever be seen: a rename is quick, the removal takes its time.
 pub(crate) fn discard(cx: &Context<'_>, path: &Path) -> HostResult<()> {
     if cx.host.kind(path)?.is_none() {

@@ -1,25 +1,30 @@
-//! Gives the release its Python environment, built once for equal requirements.
+//! Gives the release its Python environment, built once for equal ingredients.
 
+mod commands;
 mod files;
+mod key;
+mod project;
+mod tool;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use release_core::cache_key::CacheKey;
-use release_core::command::Command;
-use release_core::requirements;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::cache;
-use crate::interpreter::{self, Interpreter, Tool};
+use crate::cache::{self, Build};
+use crate::interpreter::{self, Interpreter};
+use crate::killed::explain_killed;
 use crate::place::{in_release, relative};
+use commands::commands;
+use project::Source;
+use tool::Tool;
 
 /// Builds the Python environment, or finds it in the cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Venv;
 
 const KIND: &str = "venv";
-const NOTHING: &str = "there is no requirements.txt";
+const NOTHING: &str = "there are no Python packages to install";
 
 impl Step for Venv {
     fn id(&self) -> &'static str {
@@ -35,29 +40,28 @@ impl Step for Venv {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        let Some(wanted) = Wanted::find(cx)? else { return Ok(Look::Nothing(NOTHING.to_owned())) };
-        let entry = wanted.entry(cx);
-        Ok(match cache::is_complete(cx, &entry)? {
-            true => Look::Cached(format!("{} is built", entry.display())),
-            false => Look::Needed(format!("no environment has these packages and {}", wanted.about())),
+        let Some((_, build)) = Wanted::find(cx)? else { return Ok(Look::Nothing(NOTHING.to_owned())) };
+        Ok(match build.find(cx)? {
+            Some(entry) => Look::Cached(cache::since(cx, &entry)?),
+            None => Look::Needed(build.why_needed(cx)?),
         })
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let Some(wanted) = Wanted::find(cx)? else { return Ok(Outcome::Skipped(NOTHING.to_owned())) };
-        let entry = wanted.entry(cx);
-        let cached = cache::is_complete(cx, &entry)?;
-        if !cached {
-            build(cx, &wanted, &entry)?;
-        }
+        let Some((wanted, build)) = Wanted::find(cx)? else {
+            return Ok(Outcome::Skipped(NOTHING.to_owned()));
+        };
+        let cached = build.find(cx)?;
+        let is_cached = cached.is_some();
+        let entry = cached.map_or_else(|| self::build(cx, &wanted, &build), Ok)?;
         cache::mark_used(cx, &entry)?;
         let link = cx.run.layout.venv(cx.run.release());
         let target = relative(&in_release(cx, "."), &entry);
-        if cached && cx.host.read_link(&link)?.as_ref() == Some(&target) {
+        if is_cached && cx.host.read_link(&link)?.as_ref() == Some(&target) {
             return Ok(Outcome::Skipped("the environment is there".to_owned()));
         }
         cx.host.replace_link(&link, &target)?;
-        Ok(Outcome::DoneWith(if cached { "from the cache".to_owned() } else { wanted.about() }))
+        Ok(Outcome::DoneWith(if is_cached { "from the cache".to_owned() } else { wanted.about() }))
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -67,42 +71,19 @@ impl Step for Venv {
 
 /// All that an environment is made of.
 struct Wanted {
-    /// The files to install from, in order.
-    files: Vec<String>,
-    /// Those and what they include, each with its contents.
-    texts: Vec<(String, Vec<u8>)>,
+    source: Source,
     interpreter: Interpreter,
     tool: Tool,
 }
 
 impl Wanted {
-    fn find(cx: &Context<'_>) -> Result<Option<Self>, StepError> {
-        let Some(files) = files::wanted(cx)? else { return Ok(None) };
-        let texts = files::with_includes(cx, &files)?;
+    fn find(cx: &Context<'_>) -> Result<Option<(Self, Build)>, StepError> {
+        let Some(source) = Source::find(cx)? else { return Ok(None) };
         let interpreter = interpreter::find(cx)?;
-        let tool = interpreter::tool(cx, &interpreter)?;
-        Ok(Some(Self { files, texts, interpreter, tool }))
-    }
-
-    fn entry(&self, cx: &Context<'_>) -> PathBuf {
-        let about = &self.interpreter.about;
-        let mut key = CacheKey::new(KIND, 1)
-            .with("executable", &about.executable)
-            .with("build", &about.build)
-            .with("platform", &about.platform)
-            .with("installer", self.tool.name())
-            // Its scripts hold the path: in a root that was moved they would not start.
-            .with("root", cx.run.layout.root().as_os_str().as_encoded_bytes());
-        // In this order they are installed, whatever they include.
-        key = self.files.iter().fold(key, |key, file| key.with("install", file));
-        for (name, text) in &self.texts {
-            key = key.with(name, text);
-            // What is installed from the release's own directory is of no use to another one.
-            if requirements::is_local(&String::from_utf8_lossy(text)) {
-                key = key.with("release", cx.run.release().as_str());
-            }
-        }
-        cx.run.layout.cached(KIND, &key.finish())
+        let tool = Tool::find(cx, &source, &interpreter)?;
+        let wanted = Self { source, interpreter, tool };
+        let key = key::key(cx, &wanted)?;
+        Ok(Some((wanted, Build { kind: KIND, of: String::new(), key })))
     }
 
     fn about(&self) -> String {
@@ -110,51 +91,38 @@ impl Wanted {
     }
 }
 
-/// Builds the environment where it stays: its scripts hold its path.
-fn build(cx: &Context<'_>, wanted: &Wanted, entry: &Path) -> Result<(), StepError> {
-    cache::begin(cx, entry)?;
-    for command in commands(cx.run, wanted, entry) {
-        cx.run(&command).map_err(|error| explain(error, &wanted.tool))?;
-    }
-    Ok(cache::complete(cx, entry)?)
+/// What would keep the environment from being built, as far as reads alone can tell.
+pub(crate) fn problem(cx: &Context<'_>) -> Option<StepError> {
+    Wanted::find(cx).err()
 }
 
-/// Makes the environment and installs into it, bytecode included: the first request should not wait for it.
-fn commands(run: &Run, wanted: &Wanted, entry: &Path) -> [Command; 2] {
-    let directory = run.layout.release(run.release());
-    let entry_text = entry.display().to_string();
-    let files = wanted.files.iter().flat_map(|file| ["-r".to_owned(), file.clone()]);
-    let command = |program: &Path| Command::new(program, &directory);
-    match &wanted.tool {
-        Tool::Pip(_) => [
-            command(&wanted.interpreter.program).args(["-m", "venv", &entry_text]),
-            command(&entry.join("bin/python"))
-                .args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--no-input",
-                    "--disable-pip-version-check",
-                    "--progress-bar",
-                    "off",
-                ])
-                .args(files),
-        ],
-        Tool::Uv(uv, _) => [
-            command(uv).args(["venv", "--python", &wanted.interpreter.about.executable, &entry_text]),
-            command(uv)
-                .args(["pip", "install", "--compile-bytecode", "--python"])
-                .args([entry.join("bin/python").display().to_string()])
-                .args(files),
-        ],
+/// Builds the environment where it stays: its scripts hold its path.
+fn build(cx: &Context<'_>, wanted: &Wanted, build: &Build) -> Result<PathBuf, StepError> {
+    let program =
+        wanted.tool.program(cx, &wanted.interpreter).map_err(|error| explain(error, &wanted.tool))?;
+    let entry = build.begin(cx)?;
+    for command in commands(cx.run, wanted, &entry, &program) {
+        cx.run(&command).map_err(|error| explain(error, &wanted.tool))?;
     }
+    build.complete(cx, &entry)?;
+    Ok(entry)
 }
 
 fn explain(error: StepError, tool: &Tool) -> StepError {
+    explain_killed(error, |error| explain_output(error, tool))
+}
+
+fn explain_output(error: StepError, tool: &Tool) -> StepError {
     let StepError::Command { command, exit, output, help: None } = error else { return error };
     let says = |words: &[&str]| output.iter().any(|line| words.iter().any(|word| line.contains(word)));
     let help = if says(&["No matching distribution", "no version of", "No solution found"]) {
         "a package or version cannot be found for this Python: look at the pins, and at `python: {version: …}`"
+    } else if says(&[
+        "changed significantly since poetry.lock",
+        "lockfile needs to be updated",
+        "is out of date",
+    ]) {
+        "the lock file does not fit the project: lock again on your machine and commit it"
     } else if says(&[
         "Temporary failure in name resolution",
         "ConnectionError",
@@ -164,10 +132,14 @@ fn explain(error: StepError, tool: &Tool) -> StepError {
         "the package index cannot be reached from this server; try again, or look at its proxy settings"
     } else if says(&["error: command", "gcc", "fatal error:", "pg_config"]) {
         "a package was to be compiled: install what it needs (`apt install build-essential python3-dev …`)"
-    } else if matches!(tool, Tool::Pip(_)) {
-        "try it by hand: `python3 -m venv /tmp/try && /tmp/try/bin/pip install -r …`"
     } else {
-        "try it by hand: `uv venv /tmp/try && uv pip install --python /tmp/try/bin/python -r …`"
+        match tool {
+            Tool::Pip(_) => "try it by hand: `python3 -m venv /tmp/try && /tmp/try/bin/pip install -r …`",
+            Tool::Uv(..) => {
+                "try it by hand: `uv venv /tmp/try && uv pip install --python /tmp/try/bin/python -r …`"
+            }
+            Tool::Brought(_) => "try it on another machine; what it printed is in `release log --step venv`",
+        }
     };
     StepError::Command { command, exit, output, help: Some(help.to_owned()) }
 }

@@ -57,6 +57,7 @@ pub fn a_run() -> Run {
         redactor: Redactor::new(&env),
         env,
         door: vec!["/usr/local/bin/release".to_owned(), "exec".to_owned()],
+        no_cache: false,
         good: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use release_core::exit_code;
 use release_core::host::{Clock, FindError, Git};
 use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
-use release_core::run::Action;
+use release_core::run::{Action, Run};
 use release_core::state::State;
 
 use release_host::without_password;
@@ -23,6 +23,7 @@ use crate::site::Site;
 pub(crate) struct Request {
     pub(crate) name: Option<String>,
     pub(crate) force: bool,
+    pub(crate) no_cache: bool,
     pub(crate) wait: Option<Duration>,
     pub(crate) repository: Option<String>,
 }
@@ -37,7 +38,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     fetch(&site, screen, repository)?;
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
-    if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+    if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force && !request.no_cache) {
         // After a reboot it is live by name only.
         if start::is_down(&site, &state, &live)? {
             screen.say(&format!("{live} is live, but not all of its processes run: starting them"));
@@ -56,6 +57,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
         return Err(Error::Preflight(problems));
     }
     let run = road::run(&site, site.layout.clone(), &state, target)?;
+    let run = Run { no_cache: request.no_cache, ..run };
     road::carry_out(&mut site, &lock, screen, &run, started)
 }
 

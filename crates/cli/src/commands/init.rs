@@ -55,7 +55,7 @@ impl Project {
         Self {
             app: plain(&name),
             notes: notes(here, &directory, settings.as_deref(), requirements.as_deref(), frontend.as_deref()),
-            requirements: requirements.filter(|path| path != REQUIREMENTS),
+            requirements: requirements.filter(|path| !FOUND_BY_ITSELF.contains(&path.as_str())),
             frontend: frontend.as_deref().map(|path| below(here, path)),
             directory,
             settings,
@@ -84,7 +84,7 @@ impl Project {
         }
         if let Some(directory) = &self.frontend {
             text += &format!(
-                "# Found a front end; these are the defaults.\n# frontend: [{{directory: {directory}, install: npm ci, build: npm run build, outputs: [dist]}}]\n\n"
+                "# Found a front end; it is built by its lock file, and these are the defaults.\n# frontend: [{{directory: {directory}, outputs: [dist]}}]\n\n"
             );
         }
         match &self.settings {
@@ -110,20 +110,21 @@ impl Project {
     }
 }
 
-/// The usual one, which is found by itself, comes first.
 const REQUIREMENTS: &str = "requirements.txt";
+
+/// What a deploy installs from without a word in release.yml, at the top of the project.
+const FOUND_BY_ITSELF: [&str; 5] = ["uv.lock", "poetry.lock", "Pipfile.lock", "pylock.toml", REQUIREMENTS];
 
 /// The file that a server is to install.
 fn requirements(here: &Path, directory: &str) -> Option<String> {
     let beside_manage = format!("{directory}/{REQUIREMENTS}");
     let usual = [
-        REQUIREMENTS,
         beside_manage.as_str(),
         "requirements/production.txt",
         "requirements/prod.txt",
         "requirements/base.txt",
     ];
-    usual.into_iter().find(|path| here.join(path).is_file()).map(str::to_owned)
+    FOUND_BY_ITSELF.into_iter().chain(usual).find(|path| here.join(path).is_file()).map(str::to_owned)
 }
 
 /// What would make people stumble at their first deploy.
@@ -138,7 +139,7 @@ fn notes(
     let text = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     match requirements.map(|path| text(here.join(path))) {
         None => notes.push(
-            "no requirements file was found, and nothing is installed without one: write requirements.txt, \
+            "no lock file and no requirements file was found, and nothing is installed without one: write requirements.txt, \
              or name yours by `python: {requirements: [FILE]}`"
                 .to_owned(),
         ),

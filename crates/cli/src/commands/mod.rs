@@ -25,8 +25,9 @@ use crate::site::Site;
 pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
     let existing = || Site::existing(args.root.clone());
     match args.command {
-        Command::Deploy { revision, force, wait, repository } => {
-            deploy::run(existing()?, screen, &deploy::Request { name: revision, force, wait, repository })
+        Command::Deploy { revision, force, no_cache, wait, repository } => {
+            let request = deploy::Request { name: revision, force, no_cache, wait, repository };
+            deploy::run(existing()?, screen, &request)
         }
         Command::Rollback { id, to, wait } => rollback::run(existing()?, screen, id.or(to), wait),
         Command::Status => status::run(&existing()?, screen),

@@ -4,6 +4,7 @@
 //! `release.yml` at the root of the server overrides it, key by key. [`parse`] reports every
 //! problem of both at once.
 
+mod builders;
 mod fields;
 mod lines;
 mod listen;
@@ -100,26 +101,36 @@ impl Default for Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Python {
-    /// The interpreter's version, such as `3.11`; `None` for `python3`.
+    /// The interpreter's version, such as `3.11`; `None` for what the project asks for, else `python3`.
     pub version: Option<String>,
-    /// What installs the requirements.
+    /// What installs the packages.
     pub installer: Installer,
-    /// Requirement files, in the order in which they are installed; `None` to look for
-    /// `requirements.txt`.
+    /// Requirement files, in the order in which they are installed; `None` to look for a lock
+    /// file, for `requirements.txt`, or for a project that is itself a package.
     pub requirements: Option<Vec<String>>,
+    /// Further groups of a lock file.
+    pub groups: Vec<String>,
+    /// Extras of the project.
+    pub extras: Vec<String>,
+    /// Packages to install after all others: names, `git+https://…`, paths.
+    pub packages: Vec<String>,
 }
 
-/// What installs the requirements.
+/// What installs the packages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Installer {
-    /// uv where it is installed, else pip.
+    /// What the lock file is of; else uv where it is installed, else pip.
     #[default]
     Auto,
     /// pip, from the interpreter's own `venv`.
     Pip,
     /// uv.
     Uv,
+    /// Poetry, from `poetry.lock`.
+    Poetry,
+    /// Pipenv, from `Pipfile.lock`.
+    Pipenv,
 }
 
 /// A JavaScript front end.
@@ -127,12 +138,16 @@ pub enum Installer {
 pub struct Frontend {
     /// Its directory in the repository; `.` for the top.
     pub directory: String,
-    /// What installs its packages.
-    pub install: String,
-    /// What builds it.
-    pub build: String,
-    /// What the build makes, below `directory`.
+    /// What installs its packages; `None` for what its lock file asks for.
+    pub install: Option<String>,
+    /// What builds it; `None` for the `build` script of its `package.json`.
+    pub build: Option<String>,
+    /// What the build makes, seen from `directory`.
     pub outputs: Vec<String>,
+    /// An archive or a directory, seen from the root, that holds the outputs already;
+    /// `{revision}` stands for the full sha.
+    #[serde(default)]
+    pub prebuilt: Option<String>,
 }
 
 impl Config {
@@ -143,14 +158,20 @@ impl Config {
 }
 
 impl Frontend {
-    /// The usual npm front end in `directory`.
-    pub fn npm(directory: &str) -> Self {
+    /// The usual front end in `directory`.
+    pub fn usual(directory: &str) -> Self {
         Self {
             directory: directory.to_owned(),
-            install: "npm ci".to_owned(),
-            build: "npm run build".to_owned(),
+            install: None,
+            build: None,
             outputs: vec!["dist".to_owned()],
+            prebuilt: None,
         }
+    }
+
+    /// Where an output is, seen from the top of the release; `None` when it leads out of it.
+    pub fn output_in_release(&self, output: &str) -> Option<String> {
+        paths::normal(&format!("{}/{output}", self.directory))
     }
 }
 

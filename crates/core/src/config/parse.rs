@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
+use super::builders::{frontends, python};
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
 use super::proxy::{proxy, serving};
 use super::services::services;
-use super::{Config, Django, Frontend, Problem, Problems, Python, Verify, Wait};
+use super::{Config, Django, Problem, Problems, Verify, Wait};
 use crate::env_file::is_name;
 
 /// A file: its name, as people know it, and what it holds.
@@ -164,65 +165,6 @@ fn keep(fields: &mut Fields, report: &mut Report<'_>) -> Option<usize> {
         report.add(&fields.at("keep"), format!("keep: {keep} leaves nothing to go back to"), help);
     }
     Some(keep)
-}
-
-fn python(value: Value, report: &mut Report<'_>) -> Python {
-    let mut fields = Fields::new(value, vec!["python".to_owned()], report);
-    let python = Python {
-        version: fields.take::<Value>("version", report).and_then(|value| version(&fields, &value, report)),
-        installer: fields.take("installer", report).unwrap_or_default(),
-        requirements: fields.take("requirements", report),
-    };
-    for path in python.requirements.iter().flatten() {
-        check_path(&fields.at("requirements"), path, report);
-    }
-    fields.finish(report);
-    python
-}
-
-fn version(fields: &Fields, value: &Value, report: &mut Report<'_>) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        // YAML reads an unquoted 3.10 as the number 3.1: no guess could be right.
-        _ => {
-            let help = Some("put it in quotes: `version: \"3.11\"`".to_owned());
-            report.add(&fields.at("version"), "python.version is a number, and 3.10 would become 3.1", help);
-            return None;
-        }
-    };
-    let valid = !text.is_empty()
-        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));
-    if !valid {
-        let help = Some("write it like `\"3.11\"`".to_owned());
-        report.add(&fields.at("version"), format!("python.version: `{text}` is no version"), help);
-    }
-    Some(text)
-}
-
-fn frontends(fields: &mut Fields, report: &mut Report<'_>) -> Option<Vec<Frontend>> {
-    let items: Vec<Value> = fields.take("frontend", report)?;
-    let path = fields.at("frontend");
-    let at = |index: usize| [path.clone(), vec![index.to_string()]].concat();
-    Some(items.into_iter().enumerate().map(|(index, value)| frontend(value, at(index), report)).collect())
-}
-
-fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Frontend {
-    let usual = Frontend::npm(".");
-    let mut fields = Fields::new(value, path, report);
-    let frontend = Frontend {
-        directory: fields.take("directory", report).unwrap_or(usual.directory),
-        install: fields.take("install", report).unwrap_or(usual.install),
-        build: fields.take("build", report).unwrap_or(usual.build),
-        outputs: fields.take("outputs", report).unwrap_or(usual.outputs),
-    };
-    for (key, command) in [("install", &frontend.install), ("build", &frontend.build)] {
-        check_words(&fields.at(key), command, report);
-    }
-    for path in std::iter::once(&frontend.directory).chain(&frontend.outputs) {
-        check_path(&fields.path, path, report);
-    }
-    fields.finish(report);
-    frontend
 }
 
 fn django(value: Value, report: &mut Report<'_>) -> Option<Django> {

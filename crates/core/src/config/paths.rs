@@ -1,6 +1,7 @@
 //! Which paths a `release.yml` may name: relative ones that stay where they are put.
 
-use super::fields::Report;
+use super::Frontend;
+use super::fields::{Report, name};
 
 /// What is wrong with a path below the release or `shared/`; `None` if nothing is.
 pub(super) fn problem(path: &str) -> Option<&'static str> {
@@ -27,6 +28,39 @@ const RESERVED: [&str; 3] = ["venv", "run", "REVISION"];
 /// `path` without `./` and slashes that say nothing.
 pub(super) fn clean(path: &str) -> String {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/")
+}
+
+/// `path` without dots; `None` when it leads out of where it begins.
+pub(super) fn normal(path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Checks what a front end makes: inside the release, and nothing of ours.
+pub(super) fn check_output(at: &[String], frontend: &Frontend, output: &str, report: &mut Report<'_>) {
+    let key = name(at);
+    let below = frontend.output_in_release(output);
+    let top = below.as_deref().map(|path| path.split('/').next().unwrap_or_default());
+    let wrong = match top {
+        _ if output.starts_with('/') => problem(output),
+        None => Some("leaves the release by `..`"),
+        Some("") => Some("is the release itself"),
+        Some(top) if RESERVED.contains(&top) => Some("is a name that release itself uses"),
+        Some(_) => problem(below.as_deref().unwrap_or_default()),
+    };
+    if let Some(wrong) = wrong {
+        report.add(at, format!("{key}: `{output}` {wrong}"), None);
+    } else if frontend.prebuilt.is_some() && problem(output).is_some() {
+        let help = "name what lies in it, as the front end's directory should hold it".to_owned();
+        report.add(at, format!("{key}: `{output}` is outside of what is prebuilt"), Some(help));
+    }
 }
 
 /// Checks linked directories and files: each one by itself, and against each other.

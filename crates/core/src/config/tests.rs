@@ -83,17 +83,20 @@ fn everything_can_be_said() {
     let text = format!(
         "{MINIMAL}keep: 7\nrepository: ssh://git@example.org/shop.git\nbranch: production\n\
          python: {{version: \"3.11\", installer: uv, requirements: [requirements/prod.txt]}}\n\
-         frontend: [{{directory: web, outputs: [build, ../web/x]}}]\n\
+         frontend: [{{directory: web, outputs: [build, ../../x]}}]\n\
          linked_files: [config/secrets.json]\nenv: {{THREADS: 4, DEBUG: false, NAME: shop}}\n\
          verify: {{url: \"http://127.0.0.1/healthz\", timeout: 5s}}\nproxy: {{config: [/etc/nginx/nginx.conf]}}\n"
     );
     let problems = app(&text).unwrap_err();
-    assert_eq!(problems, ["release.yml:9: frontend.0: `../web/x` leaves the release by `..`"]);
-    let config = app(&text.replace(", ../web/x", "")).unwrap();
+    assert_eq!(problems, ["release.yml:9: frontend.0: `../../x` leaves the release by `..`"]);
+    let config = app(&text.replace("../../x", "../static/x")).unwrap();
     assert_eq!(config.python.installer, Installer::Uv);
     assert_eq!(
         config.frontend,
-        Some(vec![Frontend { outputs: vec!["build".into()], ..Frontend::npm("web") }])
+        Some(vec![Frontend {
+            outputs: vec!["build".into(), "../static/x".into()],
+            ..Frontend::usual("web")
+        }])
     );
     assert_eq!(config.env["DEBUG"], "false");
 }
@@ -184,6 +187,43 @@ fn hostile_and_broken_files_are_refused_with_a_line() {
 fn a_servers_problem_names_the_servers_file() {
     let problems = both(MINIMAL, Some("keep: 5\nbrunch: main\n")).unwrap_err();
     assert_eq!(problems, ["/srv/shop/release.yml:2: unknown key `brunch` (help: did you mean `branch`?)"]);
+}
+
+#[test]
+fn what_a_builder_is_told_is_checked() {
+    let text = "\
+app: shop
+python:
+  installer: pipx
+  groups: [postgres, \"a b\"]
+  packages: [\"git+https://example.org/x.git\", \"--pre\"]
+frontend:
+  - {directory: web, outputs: [../venv, ../..]}
+  - {prebuilt: /tmp/x.tar.gz, build: make}
+  - {directory: a, prebuilt: \"shared/{revision}.tar.gz\", outputs: [../b]}
+";
+    let problems = app(text).unwrap_err();
+    let expected = [
+        "release.yml:3: python.installer: unknown variant `pipx`, expected one of `auto`, `pip`, `uv`, `poetry`, `pipenv`",
+        "release.yml:4: python.groups: `a b` is not a plain name (help: use letters, digits, `-`, `_` and `.`)",
+        "release.yml:5: python.packages: `--pre` names no package (help: name packages, `git+https://…` or paths; options belong into a requirements file)",
+        "release.yml:7: frontend.0: `../venv` is a name that release itself uses",
+        "release.yml:7: frontend.0: `../..` leaves the release by `..`",
+        "release.yml:8: frontend.1.build: what is prebuilt is not built (help: take `build` or `prebuilt` away)",
+        "release.yml:8: frontend.1.prebuilt: `/tmp/x.tar.gz` is absolute; write it relative to the release",
+        "release.yml:9: frontend.2: `../b` is outside of what is prebuilt (help: name what lies in it, as the front end's directory should hold it)",
+    ];
+    assert_eq!(problems, expected);
+}
+
+#[test]
+fn a_front_end_that_an_earlier_version_stored_is_read() {
+    let stored =
+        r#"{"directory": "web", "install": "npm ci", "build": "npm run build", "outputs": ["dist"]}"#;
+    let frontend: Frontend = serde_json::from_str(stored).unwrap();
+    assert_eq!((frontend.install.as_deref(), frontend.prebuilt), (Some("npm ci"), None));
+    let python: super::Python = serde_json::from_str(r#"{"version": null, "installer": "uv"}"#).unwrap();
+    assert!(python.packages.is_empty());
 }
 
 #[test]

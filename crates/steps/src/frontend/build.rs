@@ -3,21 +3,26 @@
 use std::path::{Path, PathBuf};
 
 use release_core::cache_key::CacheKey;
-use release_core::command::{Command, Variables};
+use release_core::command::{Command, Secret, Variables};
 use release_core::config::Frontend;
 use release_core::environment::INHERITED;
 use release_core::host::HostResult;
+use release_core::node_version;
 use release_core::run::Run;
 use release_core::step::{Context, StepError};
 
 use super::KIND;
-use crate::cache;
+use super::detect::{self, in_directory};
+use super::manager::{Called, Manager, find};
+use crate::cache::{self, Build};
+use crate::killed::explain_killed;
 use crate::place::{below, in_release};
 
-/// A front end and the place of its bundle.
+/// A front end, and what its bundle is made of.
 pub(super) struct Bundle {
     frontend: Frontend,
-    pub(super) entry: PathBuf,
+    manager: Option<Manager>,
+    pub(super) build: Build,
 }
 
 /// What differs by release: a build that saw it would be another one each time.
@@ -25,99 +30,135 @@ const OF_THE_RELEASE: [&str; 3] = ["RELEASE_ID", "RELEASE_REVISION", "PWD"];
 
 impl Bundle {
     pub(super) fn new(cx: &Context<'_>, frontend: Frontend) -> Result<Self, StepError> {
-        let entry = cx.run.layout.cached(KIND, &key(cx, &frontend)?);
-        Ok(Self { frontend, entry })
-    }
-
-    /// As people know it.
-    pub(super) fn name(&self) -> &str {
-        if self.frontend.directory == "." { "the front end" } else { &self.frontend.directory }
+        let manager = Manager::by_lock(cx, &frontend.directory)?;
+        let key = key(cx, &frontend, manager.as_ref())?;
+        let build = Build { kind: KIND, of: frontend.directory.clone(), key };
+        Ok(Self { frontend, manager, build })
     }
 
     /// Sees to it that the outputs are in the release, and says how.
     pub(super) fn provide(&self, cx: &Context<'_>) -> Result<&'static str, StepError> {
-        let directory = self.directory(cx)?;
-        if cache::is_complete(cx, &self.entry)? {
-            cache::mark_used(cx, &self.entry)?;
-            self.restore(cx, &directory)?;
+        let directory = directory(cx, &self.frontend)?;
+        if let Some(entry) = self.build.find(cx)? {
+            cache::mark_used(cx, &entry)?;
+            self.restore(cx, &entry)?;
             return Ok("from the cache");
         }
-        for words in [&self.frontend.install, &self.frontend.build] {
-            cx.run(&command(cx, words, &directory)?).map_err(explain)?;
+        let called = self.called(cx, &directory)?;
+        for words in self.words() {
+            cx.run(&command(cx, &words?, &directory, called.as_ref())?).map_err(explain)?;
         }
-        self.store(cx, &directory)?;
+        self.store(cx)?;
         cx.host.remove(&directory.join("node_modules"))?;
         Ok("built")
     }
 
-    /// A tracked symlink could lead the build out of the release.
-    fn directory(&self, cx: &Context<'_>) -> Result<PathBuf, StepError> {
-        let (top, directory) = (in_release(cx, "."), in_release(cx, &self.frontend.directory));
-        let name = &self.frontend.directory;
-        let refused = |what: String| StepError::Refused {
-            what,
-            help: "change `frontend: [{directory: …}]`".to_owned(),
-        };
-        let real = cx.host.resolve(&directory)?;
-        let real =
-            real.ok_or_else(|| refused(format!("the front end's directory {name} is not in the revision")))?;
-        match cx.host.resolve(&top)?.is_some_and(|top| real.starts_with(top)) {
-            true => Ok(directory),
-            false => Err(refused(format!("the front end's directory {name} leads out of the release"))),
-        }
-    }
-
-    fn store(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
-        cache::begin(cx, &self.entry)?;
-        for output in &self.frontend.outputs {
-            let made = self.output(cx, directory, output)?;
-            if cx.host.kind(&made)?.is_none() {
-                return Err(StepError::Refused {
-                    what: format!("`{}` succeeded, but made no {output}", self.frontend.build),
-                    help: format!(
-                        "say what it makes: `frontend: [{{directory: {}, outputs: […]}}]`",
-                        self.frontend.directory
-                    ),
-                });
+    /// The programs that the build begins with have to be there, or can be brought along.
+    pub(super) fn check_programs(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        for words in self.words() {
+            let program = words?.remove(0);
+            // A path is looked for in the front end's directory, which is not checked out yet.
+            if program.contains('/') || cx.host.find_program(&program).is_some() {
+                continue;
             }
-            copy(cx, &made, &self.stored(output))?;
-        }
-        cache::complete(cx, &self.entry)?;
-        Ok(cache::mark_used(cx, &self.entry)?)
-    }
-
-    fn restore(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
-        for output in &self.frontend.outputs {
-            let into = self.output(cx, directory, output)?;
-            cx.host.remove(&into)?;
-            copy(cx, &self.stored(output), &into)?;
+            let manager = self.manager.as_ref().filter(|manager| manager.program() == program);
+            find(cx, if manager.is_some() { "npm" } else { &program })?;
         }
         Ok(())
     }
 
-    /// Where an output is in the release: what a tracked symlink on its way leads to is not ours to replace.
-    fn output(&self, cx: &Context<'_>, directory: &Path, output: &str) -> Result<PathBuf, StepError> {
-        let (top, path) = (in_release(cx, "."), below(directory, output));
+    /// The two commands, each as its words, of which there is at least one.
+    fn words(&self) -> [Result<Vec<String>, StepError>; 2] {
+        let (install, build) = words(&self.frontend, self.manager.as_ref());
+        [install, build].map(|command| {
+            let split = shell_words::split(command).unwrap_or_default();
+            if split.is_empty() { Err(no_command(command)) } else { Ok(split) }
+        })
+    }
+
+    /// The package manager's program, where a command calls it.
+    fn called(
+        &self,
+        cx: &Context<'_>,
+        directory: &Path,
+    ) -> Result<Option<(&'static str, Called)>, StepError> {
+        let Some(manager) = &self.manager else { return Ok(None) };
+        let mut words = self.words().into_iter();
+        if !words.any(|words| words.is_ok_and(|words| words[0] == manager.program())) {
+            return Ok(None);
+        }
+        Ok(manager.called(cx, directory)?.map(|called| (manager.program(), called)))
+    }
+
+    fn store(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        let entry = self.build.begin(cx)?;
+        for output in &self.frontend.outputs {
+            let (made, stored) = self.places(cx, &entry, output)?;
+            if cx.host.kind(&made)?.is_none() {
+                let directory = &self.frontend.directory;
+                return Err(StepError::Refused {
+                    what: format!(
+                        "`{}` succeeded, but made no {output}",
+                        words(&self.frontend, self.manager.as_ref()).1
+                    ),
+                    help: format!(
+                        "say what it makes: `frontend: [{{directory: {directory}, outputs: […]}}]`"
+                    ),
+                });
+            }
+            copy(cx, &made, &stored)?;
+        }
+        Ok(self.build.complete(cx, &entry)?)
+    }
+
+    fn restore(&self, cx: &Context<'_>, entry: &Path) -> Result<(), StepError> {
+        for output in &self.frontend.outputs {
+            let (into, stored) = self.places(cx, entry, output)?;
+            cx.host.remove(&into)?;
+            copy(cx, &stored, &into)?;
+        }
+        Ok(())
+    }
+
+    /// Where an output is in the release, and in the cache.
+    fn places(&self, cx: &Context<'_>, entry: &Path, output: &str) -> Result<(PathBuf, PathBuf), StepError> {
+        let path = self.frontend.output_in_release(output).ok_or_else(|| leads_out(output))?;
+        let made = in_release(cx, &path);
+        let top = cx.host.resolve(&in_release(cx, "."))?;
+        // What a tracked symlink on its way leads to is not ours to replace.
         let mut above = None;
-        for ancestor in path.ancestors().skip(1) {
+        for ancestor in made.ancestors().skip(1) {
             above = cx.host.resolve(ancestor)?;
             if above.is_some() {
                 break;
             }
         }
-        let real_top = cx.host.resolve(&top)?;
-        match above.zip(real_top).is_some_and(|(above, top)| above.starts_with(top)) {
-            true => Ok(path),
-            false => Err(StepError::Refused {
-                what: format!("the output {output} of {} leads out of the release", self.name()),
-                help: "look for a tracked symlink on its way, or change `frontend: [{outputs: …}]`"
-                    .to_owned(),
-            }),
+        if !above.zip(top).is_some_and(|(above, top)| above.starts_with(top)) {
+            return Err(leads_out(output));
         }
+        Ok((made, below(&entry.join("outputs"), &path)))
     }
+}
 
-    fn stored(&self, output: &str) -> PathBuf {
-        below(&self.entry.join("outputs"), output)
+/// The front end's directory. A tracked symlink could lead the build out of the release.
+pub(super) fn directory(cx: &Context<'_>, frontend: &Frontend) -> Result<PathBuf, StepError> {
+    let (top, directory) = (in_release(cx, "."), in_release(cx, &frontend.directory));
+    let name = &frontend.directory;
+    let refused =
+        |what: String| StepError::Refused { what, help: "change `frontend: [{directory: …}]`".to_owned() };
+    let real = cx.host.resolve(&directory)?;
+    let real =
+        real.ok_or_else(|| refused(format!("the front end's directory {name} is not in the revision")))?;
+    match cx.host.resolve(&top)?.is_some_and(|top| real.starts_with(top)) {
+        true => Ok(directory),
+        false => Err(refused(format!("the front end's directory {name} leads out of the release"))),
+    }
+}
+
+fn leads_out(output: &str) -> StepError {
+    StepError::Refused {
+        what: format!("the front end's output {output} leads out of the release"),
+        help: "look for a tracked symlink on its way, or change `frontend: [{outputs: …}]`".to_owned(),
     }
 }
 
@@ -126,27 +167,38 @@ fn copy(cx: &Context<'_>, from: &Path, to: &Path) -> HostResult<()> {
     cx.host.copy_tree(from, to, &|progress| cx.progress(progress))
 }
 
+/// What installs and what builds.
+fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&'a str, &'a str) {
+    let install = manager.map_or("npm install", Manager::install);
+    let build = manager.map_or("npm run build", Manager::build);
+    (frontend.install.as_deref().unwrap_or(install), frontend.build.as_deref().unwrap_or(build))
+}
+
 /// Everything that could make the outputs differ, as far as the front end keeps to its directory.
-fn key(cx: &Context<'_>, frontend: &Frontend) -> Result<String, StepError> {
-    let path = if frontend.directory == "." { "" } else { &frontend.directory };
-    let sources = cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, path)?;
-    let sources = sources.ok_or_else(|| StepError::Refused {
-        what: format!("the front end's directory {} is not in the revision", frontend.directory),
+fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Result<CacheKey, StepError> {
+    let name = &frontend.directory;
+    let content = |path: &str| cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, path);
+    let sources = content(if name == "." { "" } else { name })?.ok_or_else(|| StepError::Refused {
+        what: format!("the front end's directory {name} is not in the revision"),
         help: "change `frontend: [{directory: …}]`".to_owned(),
     })?;
-    let mut key = CacheKey::new(KIND, 1)
-        .with("sources", sources)
-        .with("install", &frontend.install)
-        .with("build", &frontend.build)
-        .with("node", node_version(cx)?);
-    for output in &frontend.outputs {
-        key = key.with("output", output);
+    let (install, build) = words(frontend, manager);
+    let mut key = CacheKey::new(KIND, 2)
+        .shown("node", &fitting_node(cx, frontend)?)
+        .shown("what installs", install)
+        .shown("what builds", build)
+        .shown("what it makes", &frontend.outputs.join(", "));
+    if let Some(manager) = manager {
+        let lock = in_directory(name, manager.lock);
+        key = key.shown("the package manager", &manager.name());
+        key = key.with(&lock, content(&lock)?.unwrap_or_default());
     }
+    key = key.with(&format!("what is in {name}"), sources);
     // Bundlers put variables of the environment into what they make.
     for (name, value) in environment(cx.run).iter().filter(|(name, _)| !is_of_the_caller(name)) {
-        key = key.with(name, value.reveal());
+        key = key.with(&format!("the variable {name}"), value.reveal());
     }
-    Ok(key.finish())
+    Ok(key)
 }
 
 /// The app's variables without those that name the release.
@@ -161,44 +213,75 @@ fn is_of_the_caller(name: &str) -> bool {
     INHERITED.contains(&name) || ["PATH", "VIRTUAL_ENV"].contains(&name)
 }
 
-fn node_version(cx: &Context<'_>) -> Result<String, StepError> {
+/// The version of the server's node, if it is one that the project takes.
+fn fitting_node(cx: &Context<'_>, frontend: &Frontend) -> Result<String, StepError> {
     let node = find(cx, "node")?;
-    let mut version = String::new();
     let asked = Command::new(node, cx.run.layout.root()).args(["--version"]);
+    let mut version = String::new();
     cx.host.run(&asked, &mut |line| line.clone_into(&mut version))?;
-    Ok(version)
+    let package = detect::package(cx, &frontend.directory)?.unwrap_or_default();
+    let file = version_file(cx, &frontend.directory)?;
+    let file = file.as_ref().map(|(name, text)| (*name, text.as_str()));
+    match node_version::refusal(&version, package["engines"]["node"].as_str(), file) {
+        None => Ok(version),
+        Some(what) => Err(StepError::Refused {
+            what,
+            help: "install a Node.js that fits (https://nodejs.org), or change what the project asks for"
+                .to_owned(),
+        }),
+    }
 }
 
-fn find(cx: &Context<'_>, program: &str) -> Result<PathBuf, StepError> {
-    cx.host.find_program(program).ok_or_else(|| StepError::Refused {
-        what: format!("there is no {program} on this server, and the front end needs it"),
-        help: match program {
-            "node" | "npm" => {
-                "install Node.js: `apt install nodejs npm`, or from https://nodejs.org".to_owned()
+fn version_file(cx: &Context<'_>, directory: &str) -> HostResult<Option<(&'static str, String)>> {
+    for directory in [directory, "."] {
+        for name in [".nvmrc", ".node-version"] {
+            if let Some(text) = detect::file(cx, directory, name)? {
+                return Ok(Some((name, String::from_utf8_lossy(&text).into_owned())));
             }
-            _ => format!("install it, or put it on PATH: `npm install --global {program}`"),
-        },
-    })
+        }
+    }
+    Ok(None)
 }
 
-/// A configured command as a value; no shell reads it.
-fn command(cx: &Context<'_>, words: &str, directory: &Path) -> Result<Command, StepError> {
-    let mut split = shell_words::split(words).unwrap_or_default().into_iter();
-    let program = split.next().ok_or_else(|| StepError::Refused {
+fn no_command(words: &str) -> StepError {
+    StepError::Refused {
         what: format!("`{words}` is no command"),
         help: "look at `frontend:` in release.yml".to_owned(),
-    })?;
-    Ok(Command::new(find(cx, &program)?, directory).args(split).env(environment(cx.run)))
+    }
+}
+
+/// A command as a value; no shell reads it.
+fn command(
+    cx: &Context<'_>,
+    words: &[String],
+    directory: &Path,
+    manager: Option<&(&'static str, Called)>,
+) -> Result<Command, StepError> {
+    let mut env = environment(cx.run);
+    if let Some((_, Called { path: Some(path), .. })) = manager {
+        let rest = env.get("PATH").map(Secret::reveal).unwrap_or_default();
+        let path = format!("{}:{rest}", path.display());
+        env.insert("PATH".to_owned(), Secret::new(path));
+    }
+    let command = match manager.filter(|(name, _)| *name == words[0]) {
+        Some((_, called)) => Command::new(&called.program, directory).args(called.args.clone()),
+        None => Command::new(find(cx, &words[0])?, directory),
+    };
+    Ok(command.args(&words[1..]).env(env))
 }
 
 fn explain(error: StepError) -> StepError {
+    explain_killed(error, explain_output)
+}
+
+fn explain_output(error: StepError) -> StepError {
     let StepError::Command { command, exit, output, help: None } = error else { return error };
     let says = |word: &str| output.iter().any(|line| line.contains(word));
     let help = if says("not found") && says("sh:") {
         Some(
             "a tool is missing: with NODE_ENV=production npm leaves out devDependencies; look at `env:` and .env",
         )
-    } else if says("in sync") || says("frozen-lockfile") {
+    } else if says("in sync") || says("frozen-lockfile") || says("YN0028") {
         Some(
             "the lock file does not fit package.json: run the install on your machine and commit the lock file",
         )

@@ -5,13 +5,7 @@ use release_core::host::HostResult;
 use release_core::step::Context;
 use serde_json::Value;
 
-/// Lock files, and what installs from and builds with them.
-const LOCKS: [(&str, &str, &str); 4] = [
-    ("package-lock.json", "npm ci", "npm run build"),
-    ("npm-shrinkwrap.json", "npm ci", "npm run build"),
-    ("pnpm-lock.yaml", "pnpm install --frozen-lockfile", "pnpm run build"),
-    ("yarn.lock", "yarn install --frozen-lockfile", "yarn run build"),
-];
+use super::manager::Manager;
 
 /// The front ends of the revision.
 pub(super) fn find(cx: &Context<'_>) -> HostResult<Vec<Frontend>> {
@@ -19,31 +13,29 @@ pub(super) fn find(cx: &Context<'_>) -> HostResult<Vec<Frontend>> {
     let below = top.iter().filter(|name| !name.starts_with('.') && *name != "node_modules");
     let mut found = Vec::new();
     for directory in std::iter::once(".").chain(below.map(String::as_str)) {
-        found.extend(frontend(cx, directory)?);
+        if package(cx, directory)?.is_some_and(|package| package["scripts"]["build"].is_string())
+            && Manager::by_lock(cx, directory)?.is_some()
+        {
+            found.push(Frontend::usual(directory));
+        }
     }
     Ok(found)
 }
 
-fn frontend(cx: &Context<'_>, directory: &str) -> HostResult<Option<Frontend>> {
-    let prefix = if directory == "." { String::new() } else { format!("{directory}/") };
-    let path = format!("{prefix}package.json");
-    let Some(package) = cx.host.file(&cx.run.layout.repo(), &cx.run.revision, &path)? else {
-        return Ok(None);
-    };
-    if !has_build_script(&package) {
-        return Ok(None);
-    }
-    let names = names(cx, prefix.trim_end_matches('/'))?;
-    let lock = LOCKS.iter().find(|(lock, _, _)| names.iter().any(|name| name == lock));
-    Ok(lock.map(|(_, install, build)| Frontend {
-        install: (*install).to_owned(),
-        build: (*build).to_owned(),
-        ..Frontend::npm(directory)
-    }))
+/// The `package.json` of a directory; null if it cannot be read.
+pub(super) fn package(cx: &Context<'_>, directory: &str) -> HostResult<Option<Value>> {
+    Ok(file(cx, directory, "package.json")?.map(|text| serde_json::from_slice(&text).unwrap_or_default()))
 }
 
-fn has_build_script(package: &[u8]) -> bool {
-    serde_json::from_slice(package).is_ok_and(|package: Value| package["scripts"]["build"].is_string())
+/// A tracked file of a directory.
+pub(super) fn file(cx: &Context<'_>, directory: &str, name: &str) -> HostResult<Option<Vec<u8>>> {
+    let path = in_directory(directory, name);
+    cx.host.file(&cx.run.layout.repo(), &cx.run.revision, &path)
+}
+
+/// `name` as git knows it, which knows no dots.
+pub(super) fn in_directory(directory: &str, name: &str) -> String {
+    if directory == "." { name.to_owned() } else { format!("{directory}/{name}") }
 }
 
 fn names(cx: &Context<'_>, path: &str) -> HostResult<Vec<String>> {

@@ -2,6 +2,8 @@
 
 mod build;
 mod detect;
+mod manager;
+mod prebuilt;
 
 use release_core::config::Frontend;
 use release_core::host::HostResult;
@@ -32,26 +34,30 @@ impl Step for Frontends {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        let bundles = bundles(cx)?;
-        let Some(first) = bundles.first() else { return Ok(Look::Nothing(NOTHING.to_owned())) };
-        for bundle in &bundles {
-            if !cache::is_complete(cx, &bundle.entry)? {
-                return Ok(Look::Needed(format!("{} has not been built from these sources", bundle.name())));
-            }
+        let (mut needed, mut notes) = (false, Vec::new());
+        for frontend in frontends(cx)? {
+            let name = name(&frontend).to_owned();
+            let (is_needed, why) = look(cx, frontend)?;
+            needed |= is_needed;
+            notes.push(format!("{name}: {why}"));
         }
-        Ok(Look::Cached(format!("{} is built", first.entry.display())))
+        Ok(match (needed, notes.is_empty()) {
+            (_, true) => Look::Nothing(NOTHING.to_owned()),
+            (true, _) => Look::Needed(notes.join("; ")),
+            (false, _) => Look::Cached(notes.join("; ")),
+        })
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let bundles = bundles(cx)?;
-        if bundles.is_empty() {
-            return Ok(Outcome::Skipped(NOTHING.to_owned()));
-        }
         let mut notes = Vec::new();
-        for bundle in &bundles {
-            notes.push(format!("{} {}", bundle.name(), bundle.provide(cx)?));
+        for frontend in frontends(cx)? {
+            let name = name(&frontend).to_owned();
+            notes.push(format!("{name} {}", provide(cx, frontend)?));
         }
-        Ok(Outcome::DoneWith(notes.join("; ")))
+        Ok(match notes.is_empty() {
+            true => Outcome::Skipped(NOTHING.to_owned()),
+            false => Outcome::DoneWith(notes.join("; ")),
+        })
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -59,17 +65,50 @@ impl Step for Frontends {
     }
 }
 
-/// Whether the revision has a front end to build.
-pub fn is_there(cx: &Context<'_>) -> HostResult<bool> {
-    Ok(!frontends(cx)?.is_empty())
+/// Whether a front end has to be built or fetched, and what people are told of it.
+fn look(cx: &Context<'_>, frontend: Frontend) -> Result<(bool, String), StepError> {
+    if let Some(prebuilt) = &frontend.prebuilt {
+        prebuilt::problem(cx, prebuilt)?;
+        return Ok((true, format!("taken from {prebuilt}")));
+    }
+    let build = Bundle::new(cx, frontend)?.build;
+    Ok(match build.find(cx)? {
+        Some(entry) => (false, cache::since(cx, &entry)?),
+        None => (true, build.why_needed(cx)?),
+    })
+}
+
+/// What would keep the front ends from being built, as far as reads alone can tell.
+pub(crate) fn problems(cx: &Context<'_>) -> Vec<StepError> {
+    match frontends(cx) {
+        Ok(frontends) => frontends.into_iter().filter_map(|frontend| problem(cx, frontend).err()).collect(),
+        Err(error) => vec![error.into()],
+    }
+}
+
+fn problem(cx: &Context<'_>, frontend: Frontend) -> Result<(), StepError> {
+    match &frontend.prebuilt {
+        Some(prebuilt) => prebuilt::problem(cx, prebuilt),
+        None => Bundle::new(cx, frontend)?.check_programs(cx),
+    }
+}
+
+fn provide(cx: &Context<'_>, frontend: Frontend) -> Result<&'static str, StepError> {
+    if let Some(prebuilt) = &frontend.prebuilt {
+        let directory = build::directory(cx, &frontend)?;
+        prebuilt::provide(cx, &frontend, prebuilt, &directory)?;
+        return Ok("prebuilt");
+    }
+    Bundle::new(cx, frontend)?.provide(cx)
 }
 
 fn frontends(cx: &Context<'_>) -> HostResult<Vec<Frontend>> {
     cx.run.config.frontend.clone().map_or_else(|| detect::find(cx), Ok)
 }
 
-fn bundles(cx: &Context<'_>) -> Result<Vec<Bundle>, StepError> {
-    frontends(cx)?.into_iter().map(|frontend| Bundle::new(cx, frontend)).collect()
+/// As people know it.
+fn name(frontend: &Frontend) -> &str {
+    if frontend.directory == "." { "the front end" } else { &frontend.directory }
 }
 
 #[cfg(test)]

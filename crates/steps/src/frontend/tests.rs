@@ -4,6 +4,10 @@ use release_testkit::{Answer, Commit, REVISION, Scene};
 
 use super::*;
 
+mod keys;
+mod managers;
+mod outputs;
+
 const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
 const PACKAGE: &str = r#"{"scripts": {"build": "vite build"}}"#;
 
@@ -67,7 +71,7 @@ fn a_front_end_is_found_and_built_in_its_directory() {
     assert_eq!((build.inherit, build.env["API"].reveal()), (Inherit::All, "https://api"));
     assert!(!build.env.contains_key("RELEASE_ID"), "a bundle is used by many releases");
     let entry = entries(&scene).remove(0);
-    assert_eq!(scene.host.text(entry.join("outputs/dist/app.js")).as_deref(), Some("built"));
+    assert_eq!(scene.host.text(entry.join("outputs/frontend/dist/app.js")).as_deref(), Some("built"));
     assert!(scene.host.exists(entry.join(".complete")));
     assert!(scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
 }
@@ -84,32 +88,6 @@ fn a_second_run_and_another_release_use_the_bundle() {
     scene.run(&Frontends).unwrap();
     assert!(scene.host.exists(format!("{release}/frontend/dist/app.js")));
     assert_eq!((builds(&scene), entries(&scene).len()), (1, 1));
-}
-
-#[test]
-fn everything_that_goes_into_a_bundle_makes_another_one() {
-    let build = |commit: Commit, change: &dyn Fn(&mut Scene)| {
-        let mut scene = scene(commit);
-        change(&mut scene);
-        scene.run(&Frontends).unwrap();
-        entries(&scene).remove(0)
-    };
-    let front =
-        |install: &str| Some(vec![Frontend { install: install.to_owned(), ..Frontend::npm("frontend") }]);
-    let keys = [
-        build(app(), &|_| {}),
-        build(app().file("frontend/main.js", "2"), &|_| {}),
-        build(app(), &|scene| scene.host.on("node --version", Answer::ok().says("v22.1.0"))),
-        build(app(), &|scene| drop(scene.facts.env.insert("API".to_owned(), Secret::new("https://api")))),
-        build(app(), &|scene| scene.facts.config.frontend = front("npm ci --omit=optional")),
-    ];
-    let different: std::collections::BTreeSet<_> = keys.iter().collect();
-    assert_eq!(different.len(), keys.len());
-    let same = build(app().file("manage.py", "changed"), &|scene| {
-        scene.facts.env.insert("TERM".to_owned(), Secret::new("dumb"));
-        scene.facts.config.frontend = front("npm ci");
-    });
-    assert_eq!(same, keys[0]);
 }
 
 #[test]
@@ -135,7 +113,7 @@ fn an_output_that_was_not_made_is_named() {
     let mut scene = scene(app());
     scene.facts.config.frontend = Some(vec![Frontend {
         outputs: vec!["dist".to_owned(), "build".to_owned()],
-        ..Frontend::npm("frontend")
+        ..Frontend::usual("frontend")
     }]);
     let error = scene.run(&Frontends).unwrap_err();
     assert_eq!(error.to_string(), "`npm run build` succeeded, but made no build");
@@ -158,13 +136,19 @@ fn several_front_ends_are_each_built() {
     let commit = app().file("package.json", PACKAGE).file("yarn.lock", "");
     let scene = scene(commit);
     scene.host.install("yarn", "/usr/bin/yarn");
-    scene.host.on_call("yarn", |host, command| {
+    scene.host.on_call("/usr/bin/yarn", |host, command| {
+        if command.args == ["--version"] {
+            return Answer::ok().says("1.22.19");
+        }
         host.put_file(command.directory.join("dist/app.js"), "");
         Answer::ok()
     });
     let note = "the front end built; frontend built".to_owned();
     assert_eq!(scene.run(&Frontends).unwrap(), Outcome::DoneWith(note));
-    assert_eq!(scene.host.commands_with("yarn")[0].to_string(), "yarn install --frozen-lockfile");
+    assert_eq!(
+        scene.host.commands_with("yarn install")[0].to_string(),
+        "yarn install --frozen-lockfile --non-interactive"
+    );
 }
 
 #[test]
@@ -185,10 +169,10 @@ fn what_is_no_front_end_is_skipped() {
 fn a_directory_that_leads_out_of_the_release_is_refused() {
     let mut scene = scene(Commit::new(REVISION).link("frontend", "/etc"));
     scene.host.put_dir("/etc");
-    scene.facts.config.frontend = Some(vec![Frontend::npm("frontend")]);
+    scene.facts.config.frontend = Some(vec![Frontend::usual("frontend")]);
     let error = scene.run(&Frontends).unwrap_err();
     assert_eq!(error.to_string(), "the front end's directory frontend leads out of the release");
-    scene.facts.config.frontend = Some(vec![Frontend::npm("web")]);
+    scene.facts.config.frontend = Some(vec![Frontend::usual("web")]);
     let error = scene.run(&Frontends).unwrap_err();
     assert_eq!(error.to_string(), "the front end's directory web is not in the revision");
 }
@@ -197,7 +181,7 @@ fn a_directory_that_leads_out_of_the_release_is_refused() {
 fn missing_programs_are_named_with_what_to_type() {
     let mut scene = scene(app());
     scene.facts.config.frontend =
-        Some(vec![Frontend { install: "bun install".to_owned(), ..Frontend::npm("frontend") }]);
+        Some(vec![Frontend { install: Some("bun install".to_owned()), ..Frontend::usual("frontend") }]);
     let error = scene.run(&Frontends).unwrap_err();
     assert_eq!(error.to_string(), "there is no bun on this server, and the front end needs it");
     assert!(error.help().unwrap().contains("npm install --global bun"));
@@ -218,8 +202,8 @@ fn an_output_below_a_link_out_of_the_release_replaces_nothing_there() {
     let mut scene = scene(app().link("frontend/static", "/srv/shop/shared/static"));
     scene.host.put_file("/srv/shop/shared/static/bundle/precious.js", "1");
     let outputs = vec!["static/bundle".to_owned()];
-    scene.facts.config.frontend = Some(vec![Frontend { outputs, ..Frontend::npm("frontend") }]);
+    scene.facts.config.frontend = Some(vec![Frontend { outputs, ..Frontend::usual("frontend") }]);
     let error = scene.run(&Frontends).unwrap_err();
-    assert_eq!(error.to_string(), "the output static/bundle of frontend leads out of the release");
+    assert_eq!(error.to_string(), "the front end's output static/bundle leads out of the release");
     assert_eq!(scene.host.text("/srv/shop/shared/static/bundle/precious.js").as_deref(), Some("1"));
 }

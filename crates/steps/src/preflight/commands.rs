@@ -1,39 +1,11 @@
-//! The programs that a deploy calls, and the services' commands.
+//! The services' commands.
 
-use std::collections::BTreeSet;
-
-use release_core::config::{Config, Frontend, Handover, Installer, Service};
+use release_core::config::{Handover, Service};
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
 
 use super::Problem;
-use crate::interpreter::program_name;
 use crate::retire::RETIRE;
-
-/// What must be on `PATH`, and how it gets there.
-pub(super) fn needed_programs(config: &Config, has_frontend: bool) -> Vec<(String, String)> {
-    let mut needed = vec![(
-        program_name(config.python.version.as_deref()),
-        "install it with its `venv` module, or name another one: `python: {version: \"3.11\"}`".to_owned(),
-    )];
-    if config.python.installer == Installer::Uv {
-        needed.push(("uv".to_owned(), "install it, or say `python: {installer: auto}`".to_owned()));
-    }
-    if has_frontend {
-        let help = "the front end is built with it: install Node.js";
-        needed.extend(frontend_programs(config).into_iter().map(|program| (program, help.to_owned())));
-    }
-    needed
-}
-
-fn frontend_programs(config: &Config) -> BTreeSet<String> {
-    let usual = [Frontend::npm(".")];
-    let frontends = config.frontend.as_deref().unwrap_or(&usual);
-    let commands = frontends.iter().flat_map(|frontend| [&frontend.install, &frontend.build]);
-    let programs = commands.filter_map(|command| words(command).into_iter().next());
-    // A path is looked for in the front end's directory, which is not checked out yet.
-    programs.filter(|program| !program.contains('/')).chain(["node".to_owned()]).collect()
-}
 
 /// What stands against running `service`.
 pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Problem> {

@@ -12,9 +12,10 @@ use release_core::env_file;
 use release_core::host::{Host, HostError, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::release::ReleaseId;
-use release_core::step::StepError;
+use release_core::step::{Context, StepError};
 
 use crate::activate::not_a_link;
+use crate::{frontend, venv};
 
 pub use live::live_proxy_problems;
 pub use proxy::proxy_problems;
@@ -42,18 +43,19 @@ impl From<HostError> for Problem {
 }
 
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
-pub fn problems(host: &dyn Host, layout: &Layout, config: &Config, has_frontend: bool) -> Vec<Problem> {
+pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     for check in [places, space, linked_files, env_file] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
-    for (program, help) in commands::needed_programs(config, has_frontend) {
-        if host.find_program(&program).is_none() {
-            problems.push(Problem::new(format!("`{program}` is not installed"), help));
-        }
-    }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
     problems
+}
+
+/// What would keep the Python environment and the front ends from being built.
+pub fn builder_problems(cx: &Context<'_>) -> Vec<Problem> {
+    let errors = venv::problem(cx).into_iter().chain(frontend::problems(cx));
+    errors.map(|error| Problem { what: error.in_one_line(), help: error.help() }).collect()
 }
 
 fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Problem>) -> HostResult<()> {

@@ -1,30 +1,11 @@
-//! The requirement files of a revision, with all that they include.
+//! Requirement files, with all that they include.
 
 use std::path::Path;
 
-use release_core::host::HostResult;
 use release_core::requirements;
 use release_core::step::{Context, StepError};
 
-use crate::place::{below, in_release};
-
-/// The configured files, or the usual one; `None` when there is nothing to install.
-pub(super) fn wanted(cx: &Context<'_>) -> Result<Option<Vec<String>>, StepError> {
-    const USUAL: &str = "requirements.txt";
-    if let Some(files) = &cx.run.config.python.requirements {
-        return Ok((!files.is_empty()).then(|| files.clone()));
-    }
-    if read(cx, USUAL)?.is_some() {
-        return Ok(Some(vec![USUAL.to_owned()]));
-    }
-    match cx.run.config.django {
-        None => Ok(None),
-        Some(_) => Err(StepError::Refused {
-            what: "there is no requirements.txt to install Django from".to_owned(),
-            help: "name the files: `python: {requirements: [requirements/production.txt]}`".to_owned(),
-        }),
-    }
-}
+use crate::place::tracked;
 
 /// `files` and all that they include, each one once.
 pub(super) fn with_includes(cx: &Context<'_>, files: &[String]) -> Result<Vec<(String, Vec<u8>)>, StepError> {
@@ -35,7 +16,7 @@ pub(super) fn with_includes(cx: &Context<'_>, files: &[String]) -> Result<Vec<(S
         if found.iter().any(|(known, _)| *known == name) {
             continue;
         }
-        let text = read(cx, &name)?.ok_or_else(|| absent(&name, by))?;
+        let text = tracked(cx, &name)?.ok_or_else(|| absent(&name, by))?;
         let beside = Path::new(&name).parent().unwrap_or(Path::new(""));
         for file in requirements::includes(&String::from_utf8_lossy(&text)) {
             todo.push((normal(&beside.join(file)), Some(name.clone())));
@@ -46,7 +27,7 @@ pub(super) fn with_includes(cx: &Context<'_>, files: &[String]) -> Result<Vec<(S
 }
 
 /// `requirements/../base.txt` is `base.txt`: git knows no dots.
-fn normal(path: &Path) -> String {
+pub(super) fn normal(path: &Path) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.to_str().unwrap_or_default().split('/') {
         match part {
@@ -64,13 +45,4 @@ fn absent(name: &str, by: Option<String>) -> StepError {
         None => format!("{name} is not in the revision"),
     };
     StepError::Refused { what, help: "commit it, or change `python: {requirements: […]}`".to_owned() }
-}
-
-/// A file of the release; of the revision, as long as there is no release.
-fn read(cx: &Context<'_>, path: &str) -> HostResult<Option<Vec<u8>>> {
-    let top = in_release(cx, ".");
-    if cx.host.kind(&top)?.is_some() {
-        return cx.host.read(&below(&top, path));
-    }
-    cx.host.file(&cx.run.layout.repo(), &cx.run.revision, path)
 }

@@ -1,7 +1,12 @@
-use release_core::config::Installer;
+use std::path::Path;
+
+use release_core::config::{Installer, Python};
 use release_testkit::{Answer, Commit, Node, REVISION, Scene};
 
 use super::*;
+
+mod keys;
+mod tools;
 
 const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
 
@@ -62,38 +67,12 @@ fn a_second_run_is_skipped_and_another_release_uses_the_same() {
     let mut scene = scene();
     scene.run(&Venv).unwrap();
     assert!(matches!(scene.run(&Venv).unwrap(), Outcome::Skipped(_)));
-    assert!(matches!(scene.look(&Venv).unwrap(), Look::Cached(_)));
+    assert_eq!(scene.look(&Venv).unwrap(), Look::Cached("built 2026-11-20 10:15 UTC".to_owned()));
     scene.facts.generation.release = "20261121T101500Z-3f2c1a9".parse().unwrap();
     scene.host.put_file("/srv/shop/releases/20261121T101500Z-3f2c1a9/requirements.txt", "Django==5.2.19\n");
     assert_eq!(scene.run(&Venv).unwrap(), Outcome::DoneWith("from the cache".to_owned()));
     assert_eq!(scene.host.commands_with("pip install").len(), 1);
     assert_eq!(entries(&scene).len(), 1);
-}
-
-#[test]
-fn everything_that_goes_into_it_makes_another_environment() {
-    let build = |change: &dyn Fn(&mut Scene)| {
-        let mut scene = scene();
-        scene.host.put_file(format!("{RELEASE}/requirements.txt"), "Django==5.2.19\n-r more/base.txt\n");
-        scene.host.put_file(format!("{RELEASE}/more/base.txt"), "requests\n-c ../pins.txt\n");
-        scene.host.put_file(format!("{RELEASE}/pins.txt"), "requests==2.32\n");
-        change(&mut scene);
-        scene.run(&Venv).unwrap();
-        entries(&scene).remove(0)
-    };
-    let keys = [
-        build(&|_| {}),
-        build(&|scene| scene.host.put_file(format!("{RELEASE}/pins.txt"), "requests==2.33\n")),
-        build(&|scene| scene.host.on("python3 -I -c", about("3.11.8"))),
-        build(&|scene| scene.facts.config.python.requirements = Some(vec!["pins.txt".to_owned()])),
-        build(&|scene| {
-            scene.host.install("uv", "/usr/bin/uv");
-            scene.host.on("/usr/bin/uv", Answer::ok().says("uv 0.9.1"));
-        }),
-    ];
-    let different: std::collections::BTreeSet<_> = keys.iter().collect();
-    assert_eq!(different.len(), keys.len());
-    assert_eq!(build(&|_| {}), keys[0]);
 }
 
 #[test]
@@ -124,9 +103,6 @@ fn uv_is_used_where_it_is() {
             entry.display()
         )
     );
-    let mut other = self::scene();
-    other.facts.config.python.installer = Installer::Uv;
-    assert_eq!(other.run(&Venv).unwrap_err().to_string(), "there is no uv on this server");
 }
 
 #[test]
@@ -166,9 +142,12 @@ fn what_a_killed_build_left_is_built_anew() {
 fn a_missing_interpreter_is_named_with_those_that_are_there() {
     let mut scene = scene();
     scene.facts.config.python.version = Some("3.13".to_owned());
-    scene.host.install("python3.11", "/usr/bin/python3.11");
+    // A shim of a version that is not installed.
+    scene.host.install("python3.13", "/shims/python3.13");
+    scene.host.on("/shims/python3.13", Answer::code(127).says("python3.13: command not found"));
     let error = scene.run(&Venv).unwrap_err();
-    assert_eq!(error.to_string(), "there is no python3.13 on this server, only python3, python3.11");
+    let what = "python 3.13 (python.version) is wanted, and this server has only python3 (3.11.7)";
+    assert_eq!(error.to_string(), what);
     assert!(error.help().unwrap().contains("apt install python3.13"));
 }
 
@@ -179,7 +158,8 @@ fn another_patch_version_than_the_wanted_one_is_refused() {
     scene.host.on("python3.11 -I -c", about("3.11.7"));
     scene.facts.config.python.version = Some("3.11.70".to_owned());
     let error = scene.run(&Venv).unwrap_err();
-    assert_eq!(error.to_string(), "python 3.11.70 is wanted, and /usr/bin/python3.11 is 3.11.7");
+    let what = "python 3.11.70 (python.version) is wanted, and this server has only python3 (3.11.7), python3.11 (3.11.7)";
+    assert_eq!(error.to_string(), what);
     scene.facts.config.python.version = Some("3.11".to_owned());
     assert!(scene.run(&Venv).is_ok());
 }
@@ -203,7 +183,7 @@ fn files_that_are_not_there_are_named() {
 fn without_requirements_only_an_app_without_django_goes_on() {
     let mut scene = Scene::new();
     scene.host.put_dir(RELEASE);
-    assert!(scene.run(&Venv).unwrap_err().to_string().contains("no requirements.txt to install Django from"));
+    assert!(scene.run(&Venv).unwrap_err().to_string().contains("no lock file and no requirements.txt"));
     scene.facts.config.django = None;
     assert_eq!(scene.run(&Venv).unwrap(), Outcome::Skipped(NOTHING.to_owned()));
 }
@@ -215,4 +195,77 @@ fn a_look_before_the_checkout_reads_the_revision() {
     scene.run(&Venv).unwrap();
     release_core::host::Files::remove(&scene.host, RELEASE.as_ref()).unwrap();
     assert!(matches!(scene.look(&Venv).unwrap(), Look::Cached(_)));
+}
+
+#[test]
+fn what_has_changed_since_the_last_one_is_told() {
+    let scene = scene();
+    let needed = |why: &str| Look::Needed(why.to_owned());
+    assert_eq!(scene.look(&Venv).unwrap(), needed("nothing like it has been built here yet"));
+    scene.run(&Venv).unwrap();
+    scene.host.put_file(format!("{RELEASE}/requirements.txt"), "Django==6.0\n");
+    assert_eq!(scene.look(&Venv).unwrap(), needed("requirements.txt changed"));
+    scene.host.on("python3 -I -c", about("3.11.8"));
+    assert!(
+        matches!(scene.look(&Venv).unwrap(), Look::Needed(why) if why.starts_with("python was 3.11.7 and is 3.11.8, "))
+    );
+}
+
+#[test]
+fn an_environment_of_an_earlier_version_of_release_is_compared_with_nothing() {
+    let scene = scene();
+    scene.host.put_file("/srv/shop/cache/venv/old/.complete", "");
+    scene.run(&Venv).unwrap();
+    assert_eq!(entries(&scene).len(), 2);
+}
+
+#[test]
+fn without_the_cache_a_second_one_is_built_beside_the_first_and_used_from_then_on() {
+    let mut scene = scene();
+    scene.run(&Venv).unwrap();
+    let first = entries(&scene).remove(0);
+    let next = |scene: &mut Scene, id: &str, no_cache: bool| {
+        scene.facts.generation.release = id.parse().unwrap();
+        scene.facts.no_cache = no_cache;
+        scene.host.put_file(format!("/srv/shop/releases/{id}/requirements.txt"), "Django==5.2.19\n");
+        scene.run(&Venv).unwrap()
+    };
+    assert!(matches!(next(&mut scene, "20261121T101500Z-3f2c1a9", true), Outcome::DoneWith(_)));
+    assert!(matches!(scene.run(&Venv).unwrap(), Outcome::Skipped(_)), "a second run is one run");
+    assert_eq!(scene.host.commands_with("pip install").len(), 2);
+    assert_eq!(scene.host.commands_with("pip install")[1].env["PIP_NO_CACHE_DIR"].reveal(), "1");
+    assert!(
+        scene.host.exists(first.join("used-by/20261120T101500Z-3f2c1a9")),
+        "an older release runs from it"
+    );
+    assert_eq!(
+        next(&mut scene, "20261122T101500Z-3f2c1a9", false),
+        Outcome::DoneWith("from the cache".to_owned())
+    );
+    let second =
+        Path::new("/srv/shop/cache/venv").join(format!("{}-2", first.file_name().unwrap().to_str().unwrap()));
+    assert!(scene.host.exists(second.join("used-by/20261122T101500Z-3f2c1a9")));
+    assert_eq!(entries(&scene), [first, second]);
+}
+
+#[test]
+fn what_a_failed_deploy_built_anew_is_not_what_the_next_one_finds() {
+    let mut scene = scene();
+    scene.run(&Venv).unwrap();
+    let first = entries(&scene);
+    scene.facts.generation.release = "20261121T101500Z-3f2c1a9".parse().unwrap();
+    scene.facts.no_cache = true;
+    scene.host.put_file("/srv/shop/releases/20261121T101500Z-3f2c1a9/requirements.txt", "Django==5.2.19\n");
+    scene.run(&Venv).unwrap();
+    assert_eq!(entries(&scene).len(), 2);
+    scene.undo(&Venv).unwrap();
+    assert_eq!(entries(&scene), first);
+}
+
+#[test]
+fn a_build_that_was_killed_says_so() {
+    let scene = scene();
+    scene.host.on("-m pip install", Answer::signal(9));
+    let error = scene.run(&Venv).unwrap_err();
+    assert!(error.help().unwrap().contains("as when memory runs out"), "{error}");
 }

@@ -1,19 +1,16 @@
-use release_core::config::{Config, Installer};
+use release_core::config::{Config, Frontend};
 use release_core::layout::Layout;
-use release_steps::preflight::{Problem, problems};
-use release_testkit::{FakeHost, a_config};
+use release_steps::preflight::{Problem, builder_problems, problems};
+use release_testkit::{Answer, Commit, FakeHost, REVISION, Scene, a_config};
 
 fn server() -> FakeHost {
     let host = FakeHost::new();
     host.put_dir("/srv/shop/releases");
-    for program in ["python3", "node", "npm"] {
-        host.install(program, &format!("/usr/bin/{program}"));
-    }
     host
 }
 
 fn found(host: &FakeHost, config: &Config) -> Vec<Problem> {
-    problems(host, &Layout::new("/srv/shop"), config, true)
+    problems(host, &Layout::new("/srv/shop"), config)
 }
 
 fn whats(problems: &[Problem]) -> Vec<&str> {
@@ -24,7 +21,7 @@ fn whats(problems: &[Problem]) -> Vec<&str> {
 fn a_server_that_is_ready_has_no_problem() {
     assert_eq!(found(&server(), &a_config()), []);
     // An empty root is a root, too.
-    assert_eq!(problems(&server(), &Layout::new("/srv/other"), &a_config(), false), []);
+    assert_eq!(problems(&server(), &Layout::new("/srv/other"), &a_config()), []);
 }
 
 #[test]
@@ -36,8 +33,6 @@ fn every_problem_is_told_at_once_with_a_way_out() {
     host.put_file("/srv/shop/shared/.env", "A=1\nnonsense\nB=2\nmore nonsense\n");
     let mut config = a_config();
     config.linked_files = vec!["secrets.json".to_owned()];
-    config.python.version = Some("3.11.4".to_owned());
-    config.python.installer = Installer::Uv;
     config.services[0].command = "DEBUG=1 gunicorn --bind unix:$SOCKET".to_owned();
     let found = found(&host, &config);
     assert_eq!(
@@ -50,8 +45,6 @@ fn every_problem_is_told_at_once_with_a_way_out() {
             "the linked file /srv/shop/shared/secrets.json does not exist",
             "/srv/shop/shared/.env:2 is no `NAME=value`",
             "/srv/shop/shared/.env:4 is no `NAME=value`",
-            "`python3.11` is not installed",
-            "`uv` is not installed",
             "services.web: its command begins with a variable, `DEBUG=1`",
         ]
     );
@@ -90,13 +83,37 @@ fn what_cannot_be_looked_at_is_a_problem_and_stops_no_other_check() {
 }
 
 #[test]
-fn a_front_end_needs_the_programs_of_its_own_commands() {
-    let mut config = a_config();
-    let mut frontend = release_core::config::Frontend::npm("frontend");
-    (frontend.install, frontend.build) = ("pnpm install".to_owned(), "./build.sh".to_owned());
-    config.frontend = Some(vec![frontend]);
-    assert_eq!(whats(&found(&server(), &config)), ["`pnpm` is not installed"]);
-    assert_eq!(problems(&server(), &Layout::new("/srv/shop"), &config, false), []);
+fn what_keeps_the_builders_from_building_is_told_all_at_once() {
+    let mut scene = Scene::new();
+    scene.host.commit(
+        Commit::new(REVISION)
+            .file("requirements.txt", "Django")
+            .file("frontend/package.json", r#"{"engines": {"node": ">=22"}}"#)
+            .file("admin/package.json", "{}")
+            .file("admin/yarn.lock", ""),
+    );
+    scene.host.install("python3", "/usr/bin/python3");
+    let about = r#"{"executable": "/usr/bin/python3.11", "version": "3.11.7", "build": "", "platform": "x", "pip": "24.0"}"#;
+    scene.host.on("python3 -I", Answer::ok().says(about));
+    scene.host.install("node", "/usr/bin/node");
+    scene.host.on("node --version", Answer::ok().says("v20.20.2"));
+    scene.facts.config.python.version = Some("3.13".to_owned());
+    scene.facts.config.frontend = Some(vec![
+        Frontend::usual("frontend"),
+        Frontend::usual("admin"),
+        Frontend { prebuilt: Some("shared/bundle-{revision}.tar.gz".to_owned()), ..Frontend::usual("docs") },
+    ]);
+    let found = builder_problems(&scene.context("preflight"));
+    assert_eq!(
+        whats(&found),
+        [
+            "python 3.13 (python.version) is wanted, and this server has only python3 (3.11.7)",
+            "node >=22 is wanted (engines.node), and node here is v20.20.2",
+            "there is no npm on this server, and the front end needs it",
+            &format!("the prebuilt bundle /srv/shop/shared/bundle-{REVISION}.tar.gz does not exist"),
+        ]
+    );
+    assert!(found.iter().all(|problem| problem.help.is_some()));
 }
 
 #[test]
@@ -122,7 +139,7 @@ fn names_that_cannot_work_are_told() {
     config.services[0].name = "retire".to_owned();
     assert_eq!(whats(&found(&server(), &config)), ["services.retire is a name that release itself uses"]);
     let deep = Layout::new(format!("/srv/{}", "x".repeat(60)));
-    let problems = problems(&server(), &deep, &a_config(), false);
+    let problems = problems(&server(), &deep, &a_config());
     assert_eq!(whats(&problems), ["services.web: its socket's path has 116 bytes, and 107 is the limit"]);
 }
 

@@ -1,0 +1,108 @@
+//! The `python:` and `frontend:` of a `release.yml`.
+
+use serde_yaml::Value;
+
+use super::fields::{Fields, Report, name};
+use super::parse::{check_path, check_words};
+use super::paths::check_output;
+use super::{Frontend, Python};
+
+pub(super) fn python(value: Value, report: &mut Report<'_>) -> Python {
+    let mut fields = Fields::new(value, vec!["python".to_owned()], report);
+    let python = Python {
+        version: fields.take::<Value>("version", report).and_then(|value| version(&fields, &value, report)),
+        installer: fields.take("installer", report).unwrap_or_default(),
+        requirements: fields.take("requirements", report),
+        groups: fields.take("groups", report).unwrap_or_default(),
+        extras: fields.take("extras", report).unwrap_or_default(),
+        packages: fields.take("packages", report).unwrap_or_default(),
+    };
+    for path in python.requirements.iter().flatten() {
+        check_path(&fields.at("requirements"), path, report);
+    }
+    for (key, names) in [("groups", &python.groups), ("extras", &python.extras)] {
+        check_names(&fields.at(key), names, report);
+    }
+    check_packages(&fields.at("packages"), &python.packages, report);
+    fields.finish(report);
+    python
+}
+
+fn version(fields: &Fields, value: &Value, report: &mut Report<'_>) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        // YAML reads an unquoted 3.10 as the number 3.1: no guess could be right.
+        _ => {
+            let help = Some("put it in quotes: `version: \"3.11\"`".to_owned());
+            report.add(&fields.at("version"), "python.version is a number, and 3.10 would become 3.1", help);
+            return None;
+        }
+    };
+    let valid = !text.is_empty()
+        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));
+    if !valid {
+        let help = Some("write it like `\"3.11\"`".to_owned());
+        report.add(&fields.at("version"), format!("python.version: `{text}` is no version"), help);
+    }
+    Some(text)
+}
+
+/// Names go into one argument, by commas or spaces.
+fn check_names(at: &[String], names: &[String], report: &mut Report<'_>) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
+    for wrong in
+        names.iter().filter(|text| text.is_empty() || text.starts_with('-') || !text.chars().all(plain))
+    {
+        let help = Some("use letters, digits, `-`, `_` and `.`".to_owned());
+        report.add(at, format!("{}: `{wrong}` is not a plain name", name(at)), help);
+    }
+}
+
+fn check_packages(at: &[String], packages: &[String], report: &mut Report<'_>) {
+    for wrong in packages.iter().filter(|text| text.trim().is_empty() || text.starts_with('-')) {
+        let help = Some(
+            "name packages, `git+https://…` or paths; options belong into a requirements file".to_owned(),
+        );
+        report.add(at, format!("{}: `{wrong}` names no package", name(at)), help);
+    }
+}
+
+pub(super) fn frontends(fields: &mut Fields, report: &mut Report<'_>) -> Option<Vec<Frontend>> {
+    let items: Vec<Value> = fields.take("frontend", report)?;
+    let path = fields.at("frontend");
+    let at = |index: usize| [path.clone(), vec![index.to_string()]].concat();
+    Some(items.into_iter().enumerate().map(|(index, value)| frontend(value, at(index), report)).collect())
+}
+
+fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Frontend {
+    let usual = Frontend::usual(".");
+    let mut fields = Fields::new(value, path, report);
+    let frontend = Frontend {
+        directory: fields.take("directory", report).unwrap_or(usual.directory),
+        install: fields.take("install", report),
+        build: fields.take("build", report),
+        outputs: fields.take("outputs", report).unwrap_or(usual.outputs),
+        prebuilt: fields.take("prebuilt", report),
+    };
+    for (key, command) in [("install", &frontend.install), ("build", &frontend.build)] {
+        let Some(command) = command else { continue };
+        check_words(&fields.at(key), command, report);
+        if frontend.prebuilt.is_some() {
+            let help = Some(format!("take `{key}` or `prebuilt` away"));
+            report.add(
+                &fields.at(key),
+                format!("{}: what is prebuilt is not built", name(&fields.at(key))),
+                help,
+            );
+        }
+    }
+    check_path(&fields.path, &frontend.directory, report);
+    if let Some(prebuilt) = &frontend.prebuilt {
+        check_path(&fields.at("prebuilt"), prebuilt, report);
+    }
+    for output in &frontend.outputs {
+        check_output(&fields.path, &frontend, output, report);
+    }
+    fields.finish(report);
+    frontend
+}
