@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,6 +94,7 @@ fn wait_for_end(signs: &Receiver<Sign>) {
 
 fn update(mirror: &Path, url: &str, sender: &Sender<Sign>, stop: &AtomicBool) -> Result<(), git2::Error> {
     let repository = ready(mirror)?;
+    remember(&repository, url)?;
     let mut remote = repository.remote_anonymous(url)?;
     let callbacks = callbacks(sender, stop);
     let mut connection = remote.connect_auth(Direction::Fetch, Some(callbacks), Some(proxy()))?;
@@ -148,6 +150,21 @@ fn ready(mirror: &Path) -> Result<Repository, git2::Error> {
         config.set_bool("core.fsyncObjectFiles", true)?;
     }
     Ok(repository)
+}
+
+/// Relative addresses of submodules start here, and git-lfs asks here for its files.
+fn remember(repository: &Repository, url: &str) -> Result<(), git2::Error> {
+    let mut config = repository.config()?;
+    if config.get_string("remote.origin.url").ok().as_deref() != Some(url) {
+        config.set_str("remote.origin.url", url)?;
+    }
+    if shown(url) != url {
+        // There is a password in it.
+        let file = repository.path().join("config");
+        let closed = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
+        closed.map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Removes what a killed fetch leaves: its lock files would refuse every later one. Only the run

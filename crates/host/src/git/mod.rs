@@ -5,6 +5,7 @@ mod checkout;
 mod credentials;
 mod find;
 mod mirror;
+mod program;
 mod tree;
 
 use std::path::Path;
@@ -48,9 +49,7 @@ impl Git for UnixHost {
         into: &Path,
         progress: &dyn Fn(Progress),
     ) -> HostResult<()> {
-        self.interruption.check()?;
-        checkout::checkout(&open(repository)?, revision, into, progress)?;
-        self.interruption.check()
+        checkout::checkout(self, repository, revision, into, progress)
     }
 
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String> {
@@ -72,7 +71,11 @@ fn failed(what: String, source: git2::Error) -> HostError {
     git_error(what, None, source)
 }
 
-fn git_error(what: String, help: Option<String>, source: git2::Error) -> HostError {
+fn git_error(
+    what: String,
+    help: Option<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> HostError {
     HostError::Git { what, help, source: source.into() }
 }
 

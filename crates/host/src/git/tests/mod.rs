@@ -1,3 +1,6 @@
+mod checkout;
+mod modules;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
@@ -379,20 +382,6 @@ fn two_checkouts_share_nothing() {
 }
 
 #[test]
-fn a_submodule_is_refused_by_name() {
-    let scene = Scene::new();
-    let other = scene.commit("first");
-    scene.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{other},vendor/theme")]);
-    scene.git(&["commit", "-q", "-m", "a submodule"]);
-    let revision = scene.git(&["rev-parse", "HEAD"]).parse().unwrap();
-    scene.fetch().unwrap();
-    let error = scene.checkout(&revision).unwrap_err();
-    assert!(error.to_string().ends_with("vendor/theme is a submodule"), "{error}");
-    assert!(error.help().unwrap().contains("not supported yet"));
-    assert!(!scene.root.path().join("releases").exists());
-}
-
-#[test]
 fn a_hostile_tree_writes_nothing_outside() {
     let scene = Scene::new();
     scene.commit("first");
@@ -415,10 +404,10 @@ fn a_hostile_tree_writes_nothing_outside() {
         let into = scene.root.path().join(format!("releases/{number}/x"));
         scene.fetch().unwrap();
         let result = scene.host.checkout(&scene.mirror(), &revision, &into, &|_| {});
-        assert!(matches!(result, Err(HostError::Git { .. })), "tree {number}");
+        assert!(result.is_err(), "tree {number}");
         assert!(!into.join(".git").exists() && !into.join(".GIT").exists(), "tree {number}");
         let beside = fs::read_dir(into.parent().unwrap()).unwrap().count();
-        assert_eq!(beside, 1, "tree {number} wrote beside its directory");
+        assert_eq!(beside, 0, "tree {number} wrote beside its directory");
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "tree {number} wrote through a link");
     }
 }
