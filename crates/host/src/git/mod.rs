@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Repository};
 use release_core::event::Progress;
-use release_core::host::{FindError, Git, HostError, HostResult};
+use release_core::host::{CheckedOut, FindError, Git, HostError, HostResult, Written};
 use release_core::revision::Revision;
 
 use crate::UnixHost;
@@ -46,10 +46,15 @@ impl Git for UnixHost {
         &self,
         repository: &Path,
         revision: &Revision,
-        into: &Path,
+        into: &CheckedOut,
+        spare: &CheckedOut,
         progress: &dyn Fn(Progress),
-    ) -> HostResult<()> {
-        checkout::checkout(self, repository, revision, into, progress)
+    ) -> HostResult<Written> {
+        checkout::checkout(self, repository, revision, into, spare, progress)
+    }
+
+    fn strip(&self, tree: &CheckedOut) -> HostResult<()> {
+        checkout::strip(tree)
     }
 
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String> {

@@ -53,9 +53,7 @@ impl<'a> Blobs<'a> {
     pub(super) fn copy(&mut self, to: &mut impl Write) -> io::Result<()> {
         let mut left = self.size()?;
         while left > 0 {
-            if self.stop.load(Ordering::Relaxed) {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
+            self.go_on()?;
             let count = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
             let piece = &mut self.piece[..count];
             self.answers.read_exact(piece)?;
@@ -77,7 +75,16 @@ impl<'a> Blobs<'a> {
         Ok(target)
     }
 
+    fn go_on(&self) -> io::Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            Err(io::Error::other("the checkout is to stop"))
+        } else {
+            Ok(())
+        }
+    }
+
     fn size(&mut self) -> io::Result<u64> {
+        self.go_on()?;
         let mut head = Vec::new();
         (&mut self.answers).take(256).read_until(b'\n', &mut head)?;
         let head = String::from_utf8_lossy(&head);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use git2::{Oid, Repository};
-use release_core::host::{Git, HostError, HostResult};
+use release_core::host::{Git, HostError, HostResult, Written};
 
 use super::list::{List, Mode};
 use super::{Checkout, urls};
@@ -94,11 +94,11 @@ impl Module {
         checkout: &Checkout<'_>,
         superproject: &Repository,
         into: &Path,
-    ) -> HostResult<()> {
+    ) -> HostResult<Written> {
         let mirror = superproject.path().join("modules").join(&self.name);
         let repository = self.fetched(checkout, &mirror)?;
         let deeper = Checkout { depth: checkout.depth + 1, ..*checkout };
-        deeper.commit(&repository, self.id, &into.join(&self.path))
+        deeper.commit(&repository, self.id, &into.join(&self.path), None)
     }
 
     /// Its mirror, which has its commit.

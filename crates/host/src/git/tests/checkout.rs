@@ -92,7 +92,7 @@ fn an_interrupted_checkout_stops() {
     let into = scene.root.path().join("releases/one");
     // The first sign of progress comes before the end is told.
     let stop = |_| _ = sender.send_replace(Some("SIGTERM"));
-    let result = scene.host.checkout(&scene.mirror(), &revision, &into, &stop);
+    let result = scene.checkout_into(&revision, &into, &stop);
     assert!(matches!(result, Err(HostError::Interrupted(_))), "{result:?}");
 }
 

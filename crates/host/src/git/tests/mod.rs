@@ -1,5 +1,6 @@
 mod checkout;
 mod modules;
+mod spare;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -74,7 +75,27 @@ impl Scene {
 
     fn checkout(&self, revision: &Revision) -> HostResult<PathBuf> {
         let into = self.root.path().join("releases").join(revision.short());
-        self.host.checkout(&self.mirror(), revision, &into, &|_| {}).map(|()| into)
+        self.checkout_into(revision, &into, &|_| {}).map(|_| into)
+    }
+
+    fn checkout_into(
+        &self,
+        revision: &Revision,
+        into: &Path,
+        progress: &dyn Fn(Progress),
+    ) -> HostResult<Written> {
+        self.host.checkout(&self.mirror(), revision, &self.noted(into), &self.noted(&self.spare()), progress)
+    }
+
+    /// A tree with its record beside it.
+    fn noted(&self, tree: &Path) -> CheckedOut {
+        let name = tree.file_name().unwrap().to_str().unwrap();
+        let record = self.root.path().join("records").join(format!("{name}.tree"));
+        CheckedOut { tree: tree.to_owned(), record }
+    }
+
+    fn spare(&self) -> PathBuf {
+        self.root.path().join("spare")
     }
 
     /// A commit of a tree that was written byte by byte.
@@ -341,10 +362,7 @@ fn a_checkout_writes_the_whole_tree_and_nothing_of_git() {
     scene.fetch().unwrap();
     let told = Mutex::new(Vec::new());
     let into = scene.root.path().join("releases/one");
-    scene
-        .host
-        .checkout(&scene.mirror(), &revision, &into, &|progress| told.lock().unwrap().push(progress))
-        .unwrap();
+    scene.checkout_into(&revision, &into, &|progress| told.lock().unwrap().push(progress)).unwrap();
 
     let mode = |name: &str| fs::symlink_metadata(into.join(name)).unwrap().mode();
     assert_eq!(mode("manage.py") & 0o111, 0o111);
@@ -355,7 +373,7 @@ fn a_checkout_writes_the_whole_tree_and_nothing_of_git() {
     assert!(!into.join(".git").exists());
     assert!(!scene.mirror().join("index").exists());
     assert_eq!(*told.lock().unwrap().last().unwrap(), Progress { done: 5, total: 5, unit: "files" });
-    let again = scene.host.checkout(&scene.mirror(), &revision, &into, &|_| {});
+    let again = scene.checkout_into(&revision, &into, &|_| {});
     assert!(matches!(again, Err(HostError::Io { .. })), "only into a new directory");
 }
 
@@ -403,7 +421,7 @@ fn a_hostile_tree_writes_nothing_outside() {
         let revision = scene.commit_of_tree(entries);
         let into = scene.root.path().join(format!("releases/{number}/x"));
         scene.fetch().unwrap();
-        let result = scene.host.checkout(&scene.mirror(), &revision, &into, &|_| {});
+        let result = scene.checkout_into(&revision, &into, &|_| {});
         assert!(result.is_err(), "tree {number}");
         assert!(!into.join(".git").exists() && !into.join(".GIT").exists(), "tree {number}");
         let beside = fs::read_dir(into.parent().unwrap()).unwrap().count();

@@ -61,7 +61,7 @@ fn submodules_come_from_mirrors_of_their_own_however_deep() {
     // What is there already is not asked for again.
     fs::remove_dir_all(theme).unwrap();
     let again = scene.root.path().join("releases/again");
-    scene.host.checkout(&scene.mirror(), &revision, &again, &|_| {}).unwrap();
+    scene.checkout_into(&revision, &again, &|_| {}).unwrap();
     assert!(again.join("vendor/theme/icons/style.css").exists());
 }
 
