@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use release_core::config::Wait;
 use release_core::release::ReleaseId;
+use release_steps::generate::Kind;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -50,9 +52,9 @@ pub(crate) enum Command {
     },
     /// Make live again what served before, or the release you name
     Rollback {
-        /// A release's id
+        /// The release to make live; what served before by default (`release list` names them)
         id: Option<ReleaseId>,
-        /// A release's id
+        /// The same
         #[arg(long, value_name = "ID", conflicts_with = "id")]
         to: Option<ReleaseId>,
         /// Wait while another run holds the lock, at most so long (30m by default)
@@ -64,11 +66,11 @@ pub(crate) enum Command {
     /// List the releases
     #[command(visible_alias = "releases")]
     List,
-    /// Show the log of the last run, or of a release's runs
+    /// Show what the last run told, or the runs of a release
     Log {
-        /// A release's id
+        /// A release of `release list`; that of the last run by default
         id: Option<ReleaseId>,
-        /// Only what this step printed
+        /// All that this step's commands printed: venv, frontend, migrate …
         #[arg(long)]
         step: Option<String>,
     },
@@ -77,9 +79,15 @@ pub(crate) enum Command {
         /// A full or short sha, a branch or a tag; the configured branch by default
         revision: Option<String>,
     },
-    /// Find everything that would stand in the way of a deploy
+    /// Find everything that stands in the way of a deploy, and in the proxy's configuration
     #[command(visible_alias = "doctor")]
     Check,
+    /// Print a file for a proxy in front of the app, or for what starts it at boot
+    Generate {
+        /// What the file is for
+        #[arg(value_parser = kind())]
+        kind: Kind,
+    },
     /// Write a commented release.yml for the project you stand in
     Init,
     /// Run a command in the active release's directory and environment
@@ -95,7 +103,7 @@ pub(crate) enum Command {
         #[arg(long, hide = true)]
         generation: Option<u32>,
         /// The command and its arguments
-        #[arg(last = true, required_unless_present = "service")]
+        #[arg(trailing_var_arg = true, required_unless_present = "service")]
         command: Vec<String>,
     },
     /// Tidy up after a run that was killed
@@ -139,6 +147,11 @@ fn wait(text: &str) -> Result<Duration, String> {
     Wait::parse(text).map(|wait| wait.0).ok_or_else(|| "write it like 30s, 10m or 1h".to_owned())
 }
 
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::name))
+        .map(|name| Kind::named(&name).expect("only these are possible"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +160,18 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_exec_is_left_to_the_command_with_and_without_dashes() {
+        for line in [
+            "release exec python manage.py migrate --plan",
+            "release exec -- python manage.py migrate --plan",
+        ] {
+            let args = Args::try_parse_from(line.split(' ')).unwrap();
+            let Command::Exec { command, .. } = args.command else { panic!("{line}") };
+            assert_eq!(command, ["python", "manage.py", "migrate", "--plan"]);
+        }
+        assert!(Args::try_parse_from(["release", "exec"]).is_err());
     }
 }

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod error;
 mod output;
+mod own_path;
 mod recovery;
 mod road;
 mod site;

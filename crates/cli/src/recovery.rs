@@ -1,11 +1,14 @@
 //! Puts in order what a killed run left: every command that takes the lock begins with it.
 
+use release_core::config::Config;
 use release_core::exit_code;
 use release_core::host::{Processes, Services};
 use release_core::journal::{End, Entry, Journal};
-use release_core::release_record::ReleaseRecord;
+use release_core::release_record::{self, ReleaseRecord};
 use release_core::state::{Interrupted, State};
+use release_core::step::Step;
 use release_host::JournalFile;
+use release_steps::record::Record;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -32,29 +35,49 @@ pub(crate) fn recover(site: &mut Site, screen: &Screen) -> Result<bool, Error> {
 }
 
 fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrupted) -> Result<u8, Error> {
-    let release = &interrupted.generation.release;
-    let Some(record) = ReleaseRecord::read(&site.host, &site.layout, release)? else {
-        // Killed before the first step: there is nothing to take back but the beginning itself.
+    if interrupted.steps.iter().all(|(step, _)| step == Record.id()) {
+        // There is nothing to take back but the beginning itself.
         let note = Some("interrupted before the first step".to_owned());
         let journal = JournalFile::open(&site.layout)?;
         journal.append(&interrupted.run, Entry::End { outcome: End::Undone, note })?;
         return Ok(exit_code::DONE);
-    };
-    if !record.config.services.is_empty() {
+    }
+    let config = config(site, screen, interrupted)?;
+    if !config.services.is_empty() {
         // After a power failure nothing runs: what is gone back to must serve again too.
         site.host.ensure_manager()?;
     }
+    let release = &interrupted.generation.release;
     let active = site.current()?.as_ref() == Some(release);
+    let env_file = site.readable_env_file(&config);
     let target = Target {
         action: interrupted.action,
         generation: interrupted.generation.clone(),
         revision: interrupted.revision.clone(),
-        config: record.config,
+        config,
     };
-    let mut run = road::run(site, site.layout.clone(), state, target)?;
+    let mut run = road::draft(site, site.layout.clone(), state, target, &env_file)?;
     run.id = interrupted.run.clone();
     run.previous = interrupted.previous.clone();
+    run.stand_in = interrupted.stand_in.clone();
     road::resume(site, screen, &run, state, active)
+}
+
+/// As it was recorded; where that is lost, as the repository has it.
+fn config(site: &Site, screen: &Screen, interrupted: &Interrupted) -> Result<Config, Error> {
+    let release = &interrupted.generation.release;
+    match ReleaseRecord::read(&site.host, &site.layout, release) {
+        Ok(Some(record)) => return Ok(record.config),
+        Ok(None) => screen.say(&format!("  the record of {release} is gone")),
+        Err(error) => screen.say(&format!("  {error}")),
+    }
+    let revision = interrupted.revision.clone();
+    let config = site.config(&site.layout, &revision)?;
+    let (version, created_at) = (release_record::VERSION, release.created_at());
+    let record = ReleaseRecord { version, release: release.clone(), revision, config, created_at };
+    record.write(&site.host, &site.layout)?;
+    screen.say("  wrote it again, from the repository");
+    Ok(record.config)
 }
 
 fn stuck(site: &Site) -> Error {

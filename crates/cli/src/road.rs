@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use release_core::command::Variables;
 use release_core::config::Config;
 use release_core::environment;
 use release_core::event::{Event, Observer, Outcome};
@@ -16,16 +17,18 @@ use release_core::release::Generation;
 use release_core::revision::Revision;
 use release_core::run::{Action, Run, RunId};
 use release_core::state::State;
-use release_core::step::Context;
-use release_host::{Holder, JournalFile, Lock};
+use release_core::step::{Context, StepError};
+use release_host::{Holder, JournalFile, Lock, LockError};
 use release_steps::preflight::{self, Problem};
 use release_steps::{frontend, recipe};
 
 use crate::error::Error;
-use crate::output::{Both, LogFile, Screen, Silent};
+use crate::output::{Both, LogFile, Screen, Silent, explanation};
+use crate::own_path;
 use crate::site::{Site, caller};
 
 /// What a run is about, before it has a name.
+#[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) action: Action,
     pub(crate) generation: Generation,
@@ -35,15 +38,28 @@ pub(crate) struct Target {
 
 /// The facts of a run to `target`.
 pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) -> Result<Run, Error> {
+    let env_file = site.env_file(&target.config)?;
+    draft(site, layout, state, target, &env_file)
+}
+
+/// Like [`run`], with these variables for the app.
+pub(crate) fn draft(
+    site: &Site,
+    layout: Layout,
+    state: &State,
+    target: Target,
+    env_file: &Variables,
+) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
-    let env_file = site.env_file(&config)?;
+    let previous = site.serving(state)?;
     let release = &generation.release;
-    let env = environment::of_release(&layout, release, &revision, &config, &env_file, &caller());
+    let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller());
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
         redactor: Redactor::new(&env),
-        previous: site.serving(state)?,
+        stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
+        previous,
         good: state.good(),
         door: door(&layout)?,
         generation,
@@ -54,16 +70,31 @@ pub(crate) fn run(site: &Site, layout: Layout, state: &State, target: Target) ->
     })
 }
 
+/// A generation of the release that serves which nobody else is.
+fn stand_in(state: &State, previous: &Generation, target: &Generation) -> Generation {
+    let mut next = state.next_generation(&previous.release);
+    if next == *target {
+        next.number += 1;
+    }
+    next
+}
+
 /// How the process manager calls us: `release exec --root …`.
 fn door(layout: &Layout) -> Result<Vec<String>, Error> {
-    let own =
-        std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
+    let own = own_path::find()?;
     let root = layout.root().display().to_string();
     Ok(vec![own.display().to_string(), "exec".to_owned(), "--root".to_owned(), root])
 }
 
-/// Everything that stands in the way of `run`.
-pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
+/// Everything that stands in the way of a run to `target`.
+pub(crate) fn problems(
+    site: &Site,
+    layout: &Layout,
+    state: &State,
+    target: &Target,
+) -> Result<Vec<Problem>, Error> {
+    // A broken env file is one problem of several: it must not hide the others.
+    let run = &draft(site, layout.clone(), state, target.clone(), &Variables::new())?;
     let cx = Context { host: &site.host, run, observer: &Silent, step: "preflight" };
     let has_frontend = frontend::is_there(&cx)?;
     Ok(preflight::problems(&site.host, &run.layout, &run.config, has_frontend))
@@ -72,6 +103,7 @@ pub(crate) fn problems(site: &Site, run: &Run) -> Result<Vec<Problem>, Error> {
 /// Takes the lock, waiting for it at most `wait`.
 pub(crate) fn lock(
     site: &Site,
+    screen: &Screen,
     action: &str,
     revision: Option<&str>,
     wait: Option<Duration>,
@@ -86,7 +118,12 @@ pub(crate) fn lock(
     };
     match wait {
         None => Ok(Lock::acquire(&site.layout, &holder)?),
-        Some(limit) => Ok(Lock::wait(&site.layout, &holder, limit, &site.host)?),
+        Some(limit) => {
+            if let Err(LockError::Held { holder: Some(holder) }) = Lock::probe(&site.layout) {
+                screen.say(&format!("waiting: locked by {holder}"));
+            }
+            Ok(Lock::wait(&site.layout, &holder, limit, &site.host)?)
+        }
     }
 }
 
@@ -124,6 +161,7 @@ pub(crate) fn carry_out(
         generation: run.generation.clone(),
         revision: run.revision.clone(),
         previous: run.previous.clone(),
+        stand_in: run.stand_in.clone(),
         by: user(),
     };
     journal.append(&run.id, begin)?;
@@ -144,6 +182,8 @@ pub(crate) fn resume(
 ) -> Result<u8, Error> {
     let started = Instant::now();
     let Some(interrupted) = &state.interrupted else { return Ok(exit_code::DONE) };
+    // If this is killed too, what it started is found by the same name.
+    site.host.begin(run.id.clone());
     let journal = JournalFile::open(&site.layout)?;
     let log = LogFile::new(&run.layout, run.release());
     let observer = Both(screen, &log);
@@ -176,7 +216,11 @@ fn finish(
     if let Some(end) = end {
         let note =
             failure(&ended).map(|failure| format!("{}: {}", failure.step, failure.error.in_one_line()));
-        journal.append(&run.id, Entry::End { outcome: end, note })?;
+        // What stands, stands: a full disk changes nothing of that, and the next run writes this down.
+        if let Err(error) = journal.append(&run.id, Entry::End { outcome: end, note }) {
+            let text = format!("the end cannot be recorded: {}", StepError::from(error).in_one_line());
+            observer.observe(&Event::Warning { text });
+        }
     }
     observer.observe(&Event::Finished {
         outcome,
@@ -219,29 +263,36 @@ fn failure(ended: &Ended) -> Option<&Failure> {
 }
 
 fn explain(site: &Site, screen: &Screen, run: &Run, ended: &Ended) -> Result<(), Error> {
-    if let Some(Failure { step, error }) = failure(ended) {
-        let log = site.layout.run_log(run.release());
-        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
-        screen.explain(&format!("{step}: "), error, error.output(), Some(help));
+    let log = LogFile::new(&run.layout, run.release());
+    for text in explanations(run, ended) {
+        screen.explain(&text);
+        log.explain(&text);
     }
-    if let Ended::Stuck { undo, remaining, .. } = ended {
-        let root = site.layout.root().display();
+    if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
+        screen.say(&match (site.current()?, site.foreign_current()?) {
+            (Some(current), _) => format!("{current} is live"),
+            (None, Some(foreign)) => format!("current points at {foreign}"),
+            (None, None) => "nothing is live".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// What failed and why, and what could not be undone.
+fn explanations(run: &Run, ended: &Ended) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Some(Failure { step, error }) = failure(ended) {
+        let log = run.layout.run_log(run.release());
+        let help = error.help().unwrap_or_else(|| format!("the whole log: `less {}`", log.display()));
+        texts.push(explanation(&format!("{step}: "), error, error.output(), Some(help)));
+    }
+    if let Ended::Stuck { undo: Failure { step, error }, remaining, .. } = ended {
+        let root = run.layout.root().display();
         let help = format!(
             "mend that, then `release recover --root {root}` goes on; still standing: {}",
             remaining.join(", ")
         );
-        screen.explain(
-            &format!("{} could not be undone: ", undo.step),
-            &undo.error,
-            undo.error.output(),
-            Some(help),
-        );
+        texts.push(explanation(&format!("{step} could not be undone: "), error, error.output(), Some(help)));
     }
-    if !matches!(ended, Ended::Completed) || run.action == Action::Rollback {
-        screen.say(&match site.current()? {
-            Some(current) => format!("{current} is live"),
-            None => "nothing is live".to_owned(),
-        });
-    }
-    Ok(())
+    texts
 }

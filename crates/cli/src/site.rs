@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use release_core::command::{Secret, Variables};
-use release_core::config::{self, Config, Source};
+use release_core::config::{self, Config, Problems, Source};
 use release_core::env_file;
 use release_core::host::Files;
 use release_core::journal::Record;
@@ -30,7 +30,7 @@ impl Site {
             what: format!("cannot find the root {}: {source}", named.display()),
             help: "name the app's deploy directory: `release --root /srv/shop …`".to_owned(),
         })?;
-        let layout = Layout::new(root);
+        let layout = Layout::new(root_of_release(&root).map_or(root.clone(), Path::to_path_buf));
         let host = UnixHost::new(layout.clone())
             .map_err(|source| Error::Bug(format!("cannot start the runtime: {source}")))?;
         Ok(Self { layout, host })
@@ -76,13 +76,12 @@ impl Site {
         let name = format!("release.yml of {}", revision.short());
         let app = app.as_ref().map(|text| Source { name: &name, text });
         let server = server.as_ref().map(|(name, text)| Source { name, text });
-        if app.is_none() && server.is_none() {
-            return Err(Error::Usage {
-                what: format!("{} has no release.yml", revision.short()),
-                help: "write one in the project with `release init`, commit it and push".to_owned(),
-            });
+        match config::parse(app, server) {
+            Ok(config) => Ok(config),
+            // The server's file may say it all; where it does not, it is the app's that is missed.
+            Err(problems) if app.is_none() && is_incomplete(&problems) => Err(no_release_yml(revision)),
+            Err(problems) => Err(problems.into()),
         }
-        Ok(config::parse(app, server)?)
     }
 
     /// Every record of the journal.
@@ -99,6 +98,13 @@ impl Site {
     pub(crate) fn current(&self) -> Result<Option<ReleaseId>, Error> {
         let target = self.host.read_link(&self.layout.current())?;
         Ok(target.and_then(|target| target.file_name()?.to_str()?.parse().ok()))
+    }
+
+    /// Where `current` points, for people, when that is no release of ours.
+    pub(crate) fn foreign_current(&self) -> Result<Option<String>, Error> {
+        let target = self.host.read_link(&self.layout.current())?;
+        let foreign = if self.current()?.is_some() { None } else { target };
+        Ok(foreign.map(|target| format!("{}, which `release` did not make", target.display())))
     }
 
     /// The generation that serves: the last boot of the release that `current` points at.
@@ -118,6 +124,37 @@ impl Site {
         let path = self.layout.shared().join(&config.env_file);
         let Some(contents) = self.host.read(&path)? else { return Ok(Variables::new()) };
         env_file::parse(&String::from_utf8_lossy(&contents)).map_err(|lines| wrong_env_file(&path, &lines))
+    }
+
+    /// What can be read of the env file, for when there is no time to ask for more.
+    pub(crate) fn readable_env_file(&self, config: &Config) -> Variables {
+        let contents = self.host.read(&self.layout.shared().join(&config.env_file)).ok().flatten();
+        env_file::read(&String::from_utf8_lossy(&contents.unwrap_or_default())).0
+    }
+}
+
+/// The root that `path` lies in, if it is in a release: `cd current` leads there, and its own
+/// `release.yml` makes it look like a root.
+fn root_of_release(path: &Path) -> Option<&Path> {
+    let release = path.ancestors().find(|path| {
+        let is_release =
+            |name: &std::ffi::OsStr| name.to_str().is_some_and(|name| name.parse::<ReleaseId>().is_ok());
+        path.file_name().is_some_and(is_release)
+    })?;
+    let root = release.parent()?.parent()?;
+    let layout = Layout::new(root);
+    (release.parent()? == layout.releases() && layout.state().is_dir()).then_some(root)
+}
+
+/// Whether something is not said at all, on any line.
+fn is_incomplete(problems: &Problems) -> bool {
+    problems.0.iter().any(|problem| problem.line.is_none())
+}
+
+fn no_release_yml(revision: &Revision) -> Error {
+    Error::Usage {
+        what: format!("{} has no release.yml", revision.short()),
+        help: "write one in the project with `release init`, commit it and push".to_owned(),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use crate::command::{Secret, Variables};
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::layout::Layout;
 use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
+use crate::service::Program;
 
 /// What is taken over from the caller, if it is set there; everything else is not.
 pub const INHERITED: [&str; 9] =
@@ -49,12 +50,15 @@ pub fn of_release(
     env
 }
 
-/// What one service of a generation sees besides: where it is to listen.
-pub fn of_service(layout: &Layout, generation: &Generation, service: &str) -> Variables {
-    let socket = layout.socket(generation, service);
-    [("SOCKET", text(&socket)), ("RELEASE_SERVICE", service.to_owned())]
-        .map(|(name, value)| (name.to_owned(), Secret::new(value)))
-        .into()
+/// What one service of a generation sees besides: its own variables, and where it is to listen.
+pub fn of_service(layout: &Layout, generation: &Generation, service: &Service) -> Variables {
+    let mut env: Variables =
+        service.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect();
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
+    set("SOCKET", text(&layout.socket(generation, &service.name)));
+    set("RELEASE_SERVICE", service.name.clone());
+    set(Program::VARIABLE, generation.program(&service.name));
+    env
 }
 
 fn text(path: &Path) -> String {

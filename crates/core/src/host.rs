@@ -81,10 +81,22 @@ impl HostError {
         match self {
             HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
-                io::ErrorKind::StorageFull => Some(format!("free some space: `df -h {}`", path.display())),
-                io::ErrorKind::PermissionDenied => {
-                    Some(format!("look at who may write there: `ls -ld {}`", path.display()))
+                // The file itself may not be there yet.
+                io::ErrorKind::StorageFull => {
+                    let place = path.parent().unwrap_or(path).display();
+                    Some(format!("free some space or inodes: `df -h {place}; df -i {place}`"))
                 }
+                io::ErrorKind::InvalidData => Some(format!(
+                    "if a newer `release` wrote it, use that one; else mend it: `less {}`",
+                    path.display()
+                )),
+                io::ErrorKind::ReadOnlyFilesystem => {
+                    Some(format!("make it writable: `findmnt -T {}` says how it is mounted", path.display()))
+                }
+                io::ErrorKind::PermissionDenied => Some(format!(
+                    "is this the user who deploys? look at who may: `ls -ld {}`",
+                    path.display()
+                )),
                 _ => None,
             },
             HostError::Spawn { program, source } if source.kind() == io::ErrorKind::NotFound => {
@@ -240,6 +252,8 @@ pub enum FindError {
 pub enum Address {
     /// A unix socket; requests carry `Host: localhost`.
     Socket(PathBuf),
+    /// A unix socket where the uwsgi protocol is spoken; `Host: localhost`.
+    Uwsgi(PathBuf),
     /// `host:port`, and the `Host` header to send.
     Tcp {
         /// Host and port to connect to.
@@ -303,9 +317,12 @@ pub trait Network {
 pub trait Services {
     /// Starts the manager if it does not run, with all programs that are to start by themselves.
     fn ensure_manager(&self) -> HostResult<()>;
-    /// Adds programs and starts them; those that already run are left alone.
+    /// Adds programs and starts them, and the manager first if it does not run; those that
+    /// already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
-    /// Stops programs, each with its own signal and patience, and forgets them; fine when unknown.
+    /// Asks programs to end, without waiting for it; they are not started again. Fine when unknown.
+    fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
+    /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// Every program the manager knows; none when it does not run.
     fn states(&self) -> HostResult<Vec<ProgramState>>;

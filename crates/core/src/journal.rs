@@ -42,6 +42,9 @@ pub enum Entry {
         revision: Revision,
         /// What served before.
         previous: Option<Generation>,
+        /// As what its workers come back if the run is taken back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stand_in: Option<Generation>,
         /// Who asked for it.
         by: String,
     },

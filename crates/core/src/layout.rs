@@ -99,6 +99,14 @@ impl Layout {
         self.run(&generation.release).join(self.socket_name(generation, service))
     }
 
+    /// What daphne keeps beside a socket, and leaves behind when it is killed: a process id, which
+    /// may be somebody else's when it starts again.
+    pub fn socket_lock(&self, generation: &Generation, service: &str) -> PathBuf {
+        let mut name = self.socket(generation, service).into_os_string();
+        name.push(".lock");
+        name.into()
+    }
+
     /// The file name of [`Layout::socket`], which [`Layout::socket_link`] holds.
     pub fn socket_name(&self, generation: &Generation, service: &str) -> PathBuf {
         format!("{service}-g{}.sock", generation.number).into()
@@ -117,6 +125,11 @@ impl Layout {
     /// What outlives a release.
     pub fn shared(&self) -> PathBuf {
         self.root.join("shared")
+    }
+
+    /// While it is there, the proxy answers with it and asks no app.
+    pub fn maintenance_page(&self) -> PathBuf {
+        self.shared().join("maintenance.html")
     }
 
     /// The bare mirror of the app's repository.
@@ -198,6 +211,11 @@ impl Layout {
     /// What one step printed.
     pub fn step_log(&self, release: &ReleaseId, step: &str) -> PathBuf {
         self.log_dir(release).join(format!("{step}.log"))
+    }
+
+    /// What `release start` prints at boot, for a generated cron entry.
+    pub fn boot_log(&self) -> PathBuf {
+        self.state().join("log/boot.log")
     }
 
     /// What a service of one generation prints.

@@ -48,6 +48,24 @@ pub struct Failure {
     pub error: StepError,
 }
 
+/// What becomes of a step that the journal does not take.
+#[derive(Clone, Copy)]
+enum Unrecorded {
+    /// What is not recorded could not be taken back.
+    Fails,
+    /// It can be done twice, and what it removes may be what fills the disk.
+    GoesOn,
+}
+
+impl Unrecorded {
+    fn bear(self, error: HostError) -> Result<(), StepError> {
+        match self {
+            Unrecorded::Fails => Err(error.into()),
+            Unrecorded::GoesOn => Ok(()),
+        }
+    }
+}
+
 /// Where taking back came to a halt.
 struct NotUndone {
     undo: Failure,
@@ -105,7 +123,8 @@ impl Pipeline<'_> {
             .map(|step| step.as_ref())
             .filter(|step| !matches!(mark(*step), None | Some(Mark::Undone)))
             .collect();
-        let after_activate = interrupted.mark(ACTIVATE).is_some();
+        // Killed before the rename, nobody saw it.
+        let after_activate = active || !matches!(interrupted.mark(ACTIVATE), None | Some(Mark::Started));
         match self.undo(&begun) {
             Ok(()) => Ended::Recovered { after_activate },
             Err(stuck) => stuck.after(None),
@@ -123,7 +142,7 @@ impl Pipeline<'_> {
         // Users are served by the new release: what is left to do is done whoever interrupts.
         self.host.ignore_interruptions();
         for step in plan.last_steps().iter().filter(|step| !finished(step.as_ref())) {
-            if let Err(failure) = self.step(step) {
+            if let Err(failure) = self.step(step, Unrecorded::GoesOn) {
                 let text = format!("{}: {}", failure.step, failure.error.in_one_line());
                 self.observer.observe(&Event::Warning { text });
             }
@@ -135,9 +154,10 @@ impl Pipeline<'_> {
         let todo: Vec<&BoxedStep> = stage.iter().filter(|step| !finished(step.as_ref())).collect();
         match todo.as_slice() {
             [] => Ok(()),
-            [step] => self.step(step),
+            [step] => self.step(step, Unrecorded::Fails),
             steps => std::thread::scope(|scope| {
-                let running: Vec<_> = steps.iter().map(|step| scope.spawn(|| self.step(step))).collect();
+                let running: Vec<_> =
+                    steps.iter().map(|step| scope.spawn(|| self.step(step, Unrecorded::Fails))).collect();
                 let ended = running.into_iter().map(|thread| match thread.join() {
                     Ok(result) => result,
                     Err(panic) => std::panic::resume_unwind(panic),
@@ -147,15 +167,17 @@ impl Pipeline<'_> {
         }
     }
 
-    fn step(&self, step: &BoxedStep) -> Result<(), Failure> {
+    fn step(&self, step: &BoxedStep, unrecorded: Unrecorded) -> Result<(), Failure> {
         let id = step.id();
         let started = self.host.elapsed();
         self.observer.observe(&Event::StepStarted { step: id.to_owned(), describe: step.describe(self.run) });
         let result = self
             .mark(id, Mark::Started, None)
-            .map_err(StepError::from)
+            .or_else(|error| unrecorded.bear(error))
             .and_then(|()| step.run(&self.context(id)))
-            .and_then(|outcome| self.mark_outcome(id, &outcome).map(|()| outcome).map_err(StepError::from));
+            .and_then(|outcome| {
+                self.mark_outcome(id, &outcome).or_else(|error| unrecorded.bear(error)).map(|()| outcome)
+            });
         let seconds = (self.host.elapsed() - started).as_secs_f64();
         let end = match &result {
             Ok(Outcome::Done) => StepEnd::Done(None),
@@ -179,13 +201,19 @@ impl Pipeline<'_> {
     }
 
     fn turn_back(&self, failure: Failure, begun: &[&dyn Step]) -> Ended {
+        let after_activate = self.is_active(begun);
         match self.undo(begun) {
-            Ok(()) => {
-                let after_activate = begun.iter().any(|step| step.id() == ACTIVATE);
-                Ended::Undone { failure, after_activate }
-            }
+            Ok(()) => Ended::Undone { failure, after_activate },
             Err(stuck) => stuck.after(Some(failure)),
         }
+    }
+
+    /// Whether users see the target release, as far as can be told: to activate it may have failed too.
+    fn is_active(&self, begun: &[&dyn Step]) -> bool {
+        let layout = &self.run.layout;
+        let target = layout.current_target(self.run.release());
+        begun.iter().any(|step| step.id() == ACTIVATE)
+            && self.host.read_link(&layout.current()).map_or(true, |current| current == Some(target))
     }
 
     /// Takes steps back, latest first, and stops at the first that cannot be: going on could
@@ -206,7 +234,9 @@ impl Pipeline<'_> {
             let _ = self.mark(id, mark, error.clone());
             self.observer.observe(&Event::UndoEnded { step: id.to_owned(), error });
             if let Err(error) = result {
-                let remaining = begun[..=index].iter().rev().map(|step| step.id().to_owned()).collect();
+                let stands = |step: &&&dyn Step| step.undo_policy() != UndoPolicy::Nothing;
+                let remaining = begun[..=index].iter().rev().filter(stands);
+                let remaining = remaining.map(|step| step.id().to_owned()).collect();
                 return Err(Box::new(NotUndone { undo: Failure { step: id, error }, remaining }));
             }
         }

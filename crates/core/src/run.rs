@@ -50,6 +50,9 @@ pub struct Run {
     pub revision: Revision,
     /// The generation that serves when the run begins.
     pub previous: Option<Generation>,
+    /// The generation as which the previous release's workers come back, should they have been
+    /// told to stop by a run that is taken back.
+    pub stand_in: Option<Generation>,
     /// The release's effective configuration.
     pub config: Config,
     /// Where everything is.

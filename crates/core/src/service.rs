@@ -18,10 +18,18 @@ pub struct Program {
     pub stop_signal: String,
     /// How long it may take to end before it is killed.
     pub stop_wait: Duration,
+    /// Further signals while it does not end, each so long after the first.
+    pub climb: Vec<(Duration, String)>,
     /// Where its output goes.
     pub log: PathBuf,
     /// Whether it is started again when it ends by itself; `false` for what is to run once.
     pub restart: bool,
+}
+
+impl Program {
+    /// The environment variable by which every process of a program is known: what its master
+    /// started goes on when that is killed.
+    pub const VARIABLE: &'static str = "RELEASE_PROGRAM";
 }
 
 /// What the process manager says of a program.

@@ -33,6 +33,8 @@ pub struct Interrupted {
     pub revision: Revision,
     /// What served when it began.
     pub previous: Option<Generation>,
+    /// As what its workers come back if the run is taken back.
+    pub stand_in: Option<Generation>,
     /// The last mark of each step that began, in the order in which they began.
     pub steps: Vec<(String, Mark)>,
 }
@@ -87,9 +89,11 @@ impl State {
 
     fn add(&mut self, record: &Record) {
         match &record.entry {
-            Entry::Begin { action, generation, revision, previous, .. } => {
-                let boots = self.boots.entry(generation.release.clone()).or_default();
-                *boots = (*boots).max(generation.number);
+            Entry::Begin { action, generation, revision, previous, stand_in, .. } => {
+                for booted in std::iter::once(generation).chain(stand_in) {
+                    let boots = self.boots.entry(booted.release.clone()).or_default();
+                    *boots = (*boots).max(booted.number);
+                }
                 self.revisions.insert(generation.release.clone(), revision.clone());
                 self.interrupted = Some(Interrupted {
                     run: record.run.clone(),
@@ -97,6 +101,7 @@ impl State {
                     generation: generation.clone(),
                     revision: revision.clone(),
                     previous: previous.clone(),
+                    stand_in: stand_in.clone(),
                     steps: Vec::new(),
                 });
             }
@@ -119,9 +124,10 @@ impl State {
         let release = run.generation.release.clone();
         match (outcome, run.action) {
             (End::Activated, action) => {
+                // Names sort by time: going forward again says nothing against what is left.
                 if action == Action::Rollback
                     && let Some(left) = &run.previous
-                    && left.release != release
+                    && left.release > release
                 {
                     self.fates.insert(left.release.clone(), Fate::RolledBack);
                 }
@@ -181,5 +187,48 @@ impl State {
             .filter(|release| self.fates.get(*release) == Some(&Fate::Good) && seen.insert(*release))
             .cloned()
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "20261120T101500Z-aaaaaaa";
+    const SECOND: &str = "20261120T101600Z-bbbbbbb";
+
+    fn run(number: usize, action: Action, to: &str, from: Option<&str>) -> [Record; 2] {
+        let generation = |id: &str| Generation { release: id.parse().unwrap(), number: 1 };
+        let record = |entry| Record {
+            version: crate::journal::VERSION,
+            at: Timestamp::UNIX_EPOCH,
+            run: RunId(number.to_string()),
+            entry,
+        };
+        let begin = Entry::Begin {
+            action,
+            generation: generation(to),
+            revision: "3f2c1a9d0c5b4e6f7a8b9c0d1e2f3a4b5c6d7e8f".parse().unwrap(),
+            previous: from.map(generation),
+            stand_in: None,
+            by: "ana".to_owned(),
+        };
+        [record(begin), record(Entry::End { outcome: End::Activated, note: None })]
+    }
+
+    #[test]
+    fn going_forward_again_leaves_the_older_release_to_go_back_to() {
+        let mut records = Vec::new();
+        records.extend(run(1, Action::Deploy, FIRST, None));
+        records.extend(run(2, Action::Deploy, SECOND, Some(FIRST)));
+        records.extend(run(3, Action::Rollback, FIRST, Some(SECOND)));
+        let previous = |records: &[Record], current: &str| {
+            let state = State::fold(records);
+            let found = state.previous(&current.parse().unwrap(), |_| true);
+            found.map(|activation| activation.generation.release.to_string())
+        };
+        assert_eq!(previous(&records, FIRST), None, "what was gone back from is passed over");
+        records.extend(run(4, Action::Rollback, SECOND, Some(FIRST)));
+        assert_eq!(previous(&records, SECOND).as_deref(), Some(FIRST));
     }
 }

@@ -8,6 +8,7 @@ use crate::event::{Event, Observer, Progress};
 use crate::host::{Host, HostError};
 use crate::plain_text::plain;
 use crate::run::Run;
+use crate::traceback::own_frames;
 
 /// Part of a deploy or a rollback.
 ///
@@ -209,10 +210,14 @@ impl Context<'_> {
     }
 }
 
-/// The last [`TAIL`] lines that say something.
+/// The last [`TAIL`] lines that say something, and something else than the one before: no empty
+/// ones, no frames of libraries.
 pub fn tail(lines: &[String]) -> Vec<String> {
     let mut last: VecDeque<String> = VecDeque::with_capacity(TAIL);
-    for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+    for line in own_frames(lines).filter(|line| !line.trim().is_empty()) {
+        if last.back() == Some(line) {
+            continue;
+        }
         if last.len() == TAIL {
             last.pop_front();
         }

@@ -17,12 +17,12 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
 use crate::UnixHost;
-use crate::unix_socket;
+use crate::{unix_socket, uwsgi};
 
 /// As much of a page as anybody looks at.
 const PAGE_LIMIT: usize = 4096;
 
-type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 impl Network for UnixHost {
     fn get(
@@ -87,7 +87,7 @@ impl Get {
         let answer = tokio::time::timeout(limit, self.send()).await;
         answer.unwrap_or_else(|_| Err(late())).map_err(|source| {
             let address = match &self.address {
-                Address::Socket(socket) => socket.display().to_string(),
+                Address::Socket(socket) | Address::Uwsgi(socket) => socket.display().to_string(),
                 Address::Tcp { address, .. } => address.clone(),
             };
             HostError::NoAnswer { address, source }
@@ -98,6 +98,9 @@ impl Get {
         let request = self.request()?;
         let (status, body) = match &self.address {
             Address::Socket(socket) => send(UnixStream::connect(socket).await?, request, PAGE_LIMIT).await?,
+            Address::Uwsgi(socket) => {
+                uwsgi::send(UnixStream::connect(socket).await?, &request, PAGE_LIMIT).await?
+            }
             Address::Tcp { address, .. } => {
                 send(TcpStream::connect(address).await?, request, PAGE_LIMIT).await?
             }
@@ -107,7 +110,7 @@ impl Get {
 
     fn request(&self) -> Result<Request<Empty<Bytes>>, Failure> {
         let host = match &self.address {
-            Address::Socket(_) => "localhost",
+            Address::Socket(_) | Address::Uwsgi(_) => "localhost",
             Address::Tcp { host, .. } => host,
         };
         let mut request = Request::get(&self.path).header(HOST, host).body(Empty::new())?;

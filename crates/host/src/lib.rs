@@ -19,6 +19,7 @@ mod supervisor;
 #[cfg(test)]
 mod testing;
 mod unix_socket;
+mod uwsgi;
 
 use std::io;
 
@@ -27,6 +28,7 @@ use release_core::run::RunId;
 use tokio::runtime::Runtime;
 
 pub use exec::become_program;
+pub use git::without_password;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};

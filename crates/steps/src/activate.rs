@@ -9,7 +9,7 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::restored::check_restored;
+use crate::restored::{check_restored, revive};
 
 /// Moves `current`.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +57,9 @@ impl Step for Activate {
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
         let (host, layout) = (cx.host, &cx.run.layout);
+        if let Some(previous) = &cx.run.previous {
+            revive(cx, previous);
+        }
         if !points_at(host, layout, cx.run.release())? {
             return Ok(());
         }
@@ -104,7 +107,7 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for service in &cx.run.config.services {
+    for service in cx.run.config.listening() {
         let link = cx.host.read_link(&layout.socket_link(&generation.release, &service.name))?;
         if link != Some(layout.socket_name(generation, &service.name)) {
             return Ok(false);
@@ -131,7 +134,7 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
 fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
     let layout = &cx.run.layout;
-    for service in &cx.run.config.services {
+    for service in cx.run.config.listening() {
         let link = layout.socket_link(&generation.release, &service.name);
         cx.host.replace_link(&link, &layout.socket_name(generation, &service.name))?;
     }

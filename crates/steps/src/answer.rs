@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use release_core::config::Health;
 use release_core::host::{Address, HostError, HostResult, Reply};
+use release_core::plain_text::plain;
+use release_core::server::Protocol;
 use release_core::step::{Context, StepError, tail};
 
 /// How often a service is asked that is not well yet.
@@ -83,7 +85,11 @@ pub(crate) struct Question<'a> {
 impl<'a> Question<'a> {
     /// A service's health on a socket.
     pub(crate) fn health(socket: std::path::PathBuf, health: &'a Health) -> Self {
-        Self { address: Address::Socket(socket), path: &health.path, host: Some(&health.host) }
+        let address = match health.protocol {
+            Protocol::Http => Address::Socket(socket),
+            Protocol::Uwsgi => Address::Uwsgi(socket),
+        };
+        Self { address, path: &health.path, host: Some(&health.host) }
     }
 
     fn headers(&self) -> Vec<(String, String)> {
@@ -124,7 +130,7 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The last lines of a program's log, secrets masked.
+/// The last lines of a program's log, without colours, secrets masked.
 pub(crate) fn log_tail(cx: &Context<'_>, program: &str) -> Vec<String> {
     match cx.host.read(&cx.run.layout.service_log(program)) {
         Ok(Some(log)) => redacted_tail(cx, String::from_utf8_lossy(&log).lines()),
@@ -134,6 +140,6 @@ pub(crate) fn log_tail(cx: &Context<'_>, program: &str) -> Vec<String> {
 }
 
 fn redacted_tail<'a>(cx: &Context<'_>, lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let lines: Vec<String> = lines.map(|line| cx.run.redactor.redact(line)).collect();
+    let lines: Vec<String> = lines.map(|line| cx.run.redactor.redact(&plain(line))).collect();
     tail(&lines)
 }

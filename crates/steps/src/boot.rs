@@ -1,12 +1,13 @@
 //! Starts the new generation, each service on a socket of its own.
 
-use release_core::config::Service;
+use release_core::config::{Handover, Service};
 use release_core::host::HostResult;
 use release_core::layout::SOCKET_PATH_LIMIT;
 use release_core::run::Run;
-use release_core::service::{Program, programs_of};
+use release_core::service::Program;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::{is_alive, program};
 use crate::retire;
 
 /// Starts the new generation.
@@ -51,9 +52,9 @@ impl Step for Boot {
             return Ok(Outcome::Skipped(WARM.to_owned()));
         }
         make_way(cx)?;
-        cx.host.ensure_manager()?;
+        let generation = &cx.run.generation;
         let programs: Vec<Program> =
-            cx.run.config.services.iter().map(|service| program(cx.run, service)).collect();
+            services(cx.run).map(|service| program(cx.run, generation, service)).collect();
         cx.host.start(&programs)?;
         Ok(Outcome::Done)
     }
@@ -73,18 +74,18 @@ impl Step for Boot {
     }
 }
 
+/// What may run beside its like of the old generation; the others wait for the hand-over.
+fn services(run: &Run) -> impl Iterator<Item = &Service> {
+    run.config.services.iter().filter(|service| service.handover != Handover::Replace)
+}
+
 fn all_alive(cx: &Context<'_>) -> HostResult<bool> {
     let states = cx.host.states()?;
-    let generation = &cx.run.generation;
-    let alive = |service: &Service| {
-        let name = generation.program(&service.name);
-        programs_of(&states, generation).any(|state| state.name == name && state.state.is_alive())
-    };
-    Ok(cx.run.config.services.iter().all(alive))
+    Ok(services(cx.run).all(|service| is_alive(&states, &cx.run.generation.program(&service.name))))
 }
 
 fn check_lengths(run: &Run) -> Result<(), StepError> {
-    for service in &run.config.services {
+    for service in run.config.listening() {
         let path = run.layout.socket(&run.generation, &service.name);
         let length = path.as_os_str().len();
         if length > SOCKET_PATH_LIMIT {
@@ -104,29 +105,12 @@ fn check_lengths(run: &Run) -> Result<(), StepError> {
 fn make_way(cx: &Context<'_>) -> HostResult<()> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
     cx.host.make_dir(&layout.run(&generation.release))?;
-    for service in &cx.run.config.services {
+    for service in cx.run.config.listening() {
         let socket = layout.socket(generation, &service.name);
-        if cx.host.kind(&socket)?.is_some() && !cx.host.socket_use(&socket)?.listening {
+        if !cx.host.socket_use(&socket)?.listening {
             cx.host.remove(&socket)?;
+            cx.host.remove(&layout.socket_lock(generation, &service.name))?;
         }
     }
     Ok(())
-}
-
-/// The service as the process manager runs it: through the door that sets its environment.
-fn program(run: &Run, service: &Service) -> Program {
-    let generation = &run.generation;
-    let number = generation.number.to_string();
-    let which =
-        ["--release", generation.release.as_str(), "--service", &service.name, "--generation", &number];
-    let name = generation.program(&service.name);
-    Program {
-        command: run.door.iter().cloned().chain(which.map(str::to_owned)).collect(),
-        directory: run.layout.release(&generation.release),
-        stop_signal: service.stop.signal.clone(),
-        stop_wait: service.stop.wait.0,
-        log: run.layout.service_log(&name),
-        restart: true,
-        name,
-    }
 }

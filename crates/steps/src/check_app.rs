@@ -6,7 +6,7 @@ use release_core::command::Exit;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy, tail};
 
-use crate::django::{self, Inspection, NO_DJANGO};
+use crate::django::{self, Inspection, Migration, NO_DJANGO};
 use crate::place::{below, in_release};
 
 /// Runs Django's checks and looks at the migrations.
@@ -36,7 +36,7 @@ impl Step for CheckApp {
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
         let Some(django) = &cx.run.config.django else { return Ok(Outcome::Skipped(NO_DJANGO.to_owned())) };
         let found = django::inspect(cx, django)?;
-        refuse_errors(&found)?;
+        refuse_errors(cx, &found)?;
         if let Some(root) = &found.static_root
             && !is_inside(cx, &below(&in_release(cx, &django.directory), root))?
         {
@@ -45,11 +45,15 @@ impl Step for CheckApp {
                  use a directory below BASE_DIR"
             ));
         }
+        warn_of_databases_inside(cx, &found)?;
+        for Migration { app, name, operations, .. } in &found.pending {
+            cx.line(&format!("pending: {app}.{name}: {}", operations.join(", ")));
+        }
         Ok(match found.pending.len() {
             0 => Outcome::Done,
-            1 => Outcome::DoneWith(format!("1 migration pending: {}", django::names(&found.pending))),
+            1 => Outcome::DoneWith(format!("1 migration pending: {}", django::brief(&found.pending))),
             count => {
-                Outcome::DoneWith(format!("{count} migrations pending: {}", django::names(&found.pending)))
+                Outcome::DoneWith(format!("{count} migrations pending: {}", django::brief(&found.pending)))
             }
         })
     }
@@ -59,17 +63,31 @@ impl Step for CheckApp {
     }
 }
 
-fn refuse_errors(found: &Inspection) -> Result<(), StepError> {
+fn refuse_errors(cx: &Context<'_>, found: &Inspection) -> Result<(), StepError> {
     if found.checks.is_empty() {
         return Ok(());
     }
-    let lines: Vec<String> = found.checks.iter().flat_map(|error| error.lines()).map(str::to_owned).collect();
+    let lines: Vec<String> =
+        found.checks.iter().flat_map(|error| error.lines()).map(|line| cx.line(line)).collect();
     Err(StepError::Command {
         command: "python manage.py check".to_owned(),
         exit: Exit::Code(1),
         output: tail(&lines),
         help: Some("repair what it names, commit and push again".to_owned()),
     })
+}
+
+/// The next release would begin with another database, and prune would remove this one.
+fn warn_of_databases_inside(cx: &Context<'_>, found: &Inspection) -> Result<(), StepError> {
+    for database in &found.sqlite {
+        if is_inside(cx, Path::new(database))? {
+            cx.warn(format!(
+                "the database {database} lies inside the release, and what it holds is lost to the next one; \
+                 keep it in a linked directory: `linked_dirs: [data]`, and `BASE_DIR / \"data\" / \"db.sqlite3\"` in the settings"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Services and people may give `STATIC_ROOT` through `current`, which is another release's still.
@@ -147,6 +165,33 @@ mod tests {
             scene.run(&CheckApp).unwrap();
             assert_eq!(scene.recorder.warnings().len(), warnings, "{root}");
         }
+    }
+
+    #[test]
+    fn a_database_inside_of_the_release_is_warned_of() {
+        let inside = "/srv/shop/releases/20261120T101500Z-3f2c1a9/db.sqlite3";
+        for (database, warnings) in [(inside, 1), ("/srv/shop/shared/data/db.sqlite3", 0)] {
+            let scene = Scene::new();
+            says(&scene.host, &json!({"sqlite": [database], "applied": [], "pending": [], "checks": []}));
+            scene.run(&CheckApp).unwrap();
+            assert_eq!(scene.recorder.warnings().len(), warnings, "{database}");
+        }
+    }
+
+    #[test]
+    fn many_migrations_are_counted_on_the_screen_and_named_in_the_log() {
+        const MANY: [(&str, &str, bool); 6] = [
+            ("a", "1", true),
+            ("a", "2", true),
+            ("b", "1", true),
+            ("b", "2", true),
+            ("b", "3", true),
+            ("b", "4", true),
+        ];
+        let (scene, _) = project(&MANY, None);
+        let note = "6 migrations pending: a.1, a.2, b.1 and 3 more";
+        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::DoneWith(note.to_owned()));
+        assert!(scene.recorder.lines().iter().any(|line| line.starts_with("pending: b.2")));
     }
 
     #[test]

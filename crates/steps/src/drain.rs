@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use release_core::host::{HostResult, SocketUse};
+use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::{Program, ProgramState};
+use release_core::service::{Program, ProgramState, Running, programs_of};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::retire::{self, RETIRE, stop_generation};
@@ -21,8 +21,11 @@ const NOTHING: &str = "no older generation runs";
 const FLOOR: Duration = Duration::from_millis(50);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Websockets and kept-alive connections never fall quiet.
-const CAP: Duration = Duration::from_secs(10);
+/// How long a deploy waits for the old processes to end; what takes longer ends in the background.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// For a service that the new release does not have any more.
+const DRAIN: Duration = Duration::from_secs(10);
 
 impl Step for Drain {
     fn id(&self) -> &'static str {
@@ -57,7 +60,7 @@ impl Step for Drain {
             notes.push(end(cx, &old)?);
         }
         if let Some(previous) = &warm {
-            cx.host.start(&[retirement(cx.run, previous)])?;
+            cx.host.start(&[retirement(cx.run, previous, cx.run.config.warm.0)])?;
             notes.push(format!("old generation kept running for {}", cx.run.config.warm));
         }
         if notes.is_empty() {
@@ -88,45 +91,105 @@ fn stays_warm(run: &Run, generation: &Generation) -> bool {
     !run.config.warm.0.is_zero() && run.previous.as_ref() == Some(generation)
 }
 
+/// Ends the old generations: at once as far as the site can see, and what still works on a long
+/// task in the background, watched by a program of the process manager.
 fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
     let quiet = wait_until_quiet(cx, old)?;
     for generation in old {
         retire::keep(cx.host, generation)?;
-        stop_generation(cx.host, &cx.run.layout, generation)?;
     }
-    Ok(match quiet {
+    let states = cx.host.states()?;
+    let names: Vec<String> =
+        old.iter().flat_map(|old| programs_of(&states, old)).map(|state| state.name.clone()).collect();
+    cx.host.begin_stop(&names)?;
+    let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
-        None => format!("old generation not quiet after {} s, ended all the same", CAP.as_secs()),
-    })
+        None => "connections to the old generation stayed open, ended all the same".to_owned(),
+    };
+    let busy = wait_until_ended(cx, &names)?;
+    for generation in old {
+        if names_of(&busy, generation).next().is_none() {
+            stop_generation(cx.host, &cx.run.layout, generation)?;
+        } else {
+            cx.host.start(&[retirement(cx.run, generation, Duration::ZERO)])?;
+        }
+    }
+    if !busy.is_empty() {
+        note += &format!("; still finishing: {}", busy.join(", "));
+    }
+    Ok(note)
+}
+
+fn names_of<'a>(names: &'a [String], generation: &'a Generation) -> impl Iterator<Item = &'a String> {
+    names.iter().filter(move |name| Generation::of_program(name).is_some_and(|(_, of)| of == *generation))
+}
+
+/// The programs that have not ended when the patience of a deploy is over.
+fn wait_until_ended(cx: &Context<'_>, names: &[String]) -> Result<Vec<String>, StepError> {
+    let mut busy = Vec::new();
+    cx.wait(GRACE, POLL, || {
+        let ending = |state: &ProgramState| state.state.is_alive() || state.state == Running::Stopping;
+        let states = cx.host.states()?;
+        busy = states
+            .iter()
+            .filter(|state| names.contains(&state.name) && ending(state))
+            .map(|state| state.name.clone())
+            .collect();
+        Ok(busy.is_empty().then_some(()))
+    })?;
+    Ok(busy)
 }
 
 /// Waits until nobody is connected to the old sockets nor waits to be. A server that is asked
-/// to end earlier drops those whom it has not accepted yet.
+/// to end earlier drops those whom it has not accepted yet. `None` when one stayed busy for longer
+/// than it may: websockets and kept-alive connections never fall quiet.
 fn wait_until_quiet(cx: &Context<'_>, old: &[Generation]) -> Result<Option<Duration>, StepError> {
     let sockets = sockets(cx, old)?;
+    let longest = sockets.iter().map(|(_, drain)| *drain).max().unwrap_or_default();
     let start = cx.host.elapsed();
     cx.host.pause(FLOOR)?;
     let mut quiet_polls = 0;
-    cx.wait(CAP, POLL, || {
-        let uses = sockets.iter().map(|socket| cx.host.socket_use(socket)).collect::<HostResult<Vec<_>>>()?;
-        quiet_polls = if uses.iter().all(SocketUse::quiet) { quiet_polls + 1 } else { 0 };
-        Ok((quiet_polls == 2).then(|| cx.host.elapsed() - start))
-    })
+    let quiet = cx.wait(longest, POLL, || {
+        let busy = busy(cx, &sockets)?;
+        let waited = cx.host.elapsed() - start;
+        quiet_polls = if busy.iter().any(|drain| waited < *drain) { 0 } else { quiet_polls + 1 };
+        Ok((quiet_polls == 2).then(|| busy.is_empty().then_some(waited)))
+    })?;
+    Ok(quiet.flatten())
 }
 
-fn sockets(cx: &Context<'_>, old: &[Generation]) -> HostResult<Vec<PathBuf>> {
+/// The sockets of `old`, each with the time that it may take to fall quiet.
+fn sockets(cx: &Context<'_>, old: &[Generation]) -> HostResult<Vec<(PathBuf, Duration)>> {
     let states = cx.host.states()?;
     let known = states.iter().filter_map(|state| Generation::of_program(&state.name));
     let of_old = known.filter(|(service, generation)| service != RETIRE && old.contains(generation));
-    Ok(of_old.map(|(service, generation)| cx.run.layout.socket(&generation, &service)).collect())
+    let services = &cx.run.config.services;
+    let drain =
+        |name: &str| services.iter().find(|service| service.name == name).map(|service| service.drain.0);
+    Ok(of_old
+        .map(|(service, generation)| {
+            (cx.run.layout.socket(&generation, &service), drain(&service).unwrap_or(DRAIN))
+        })
+        .collect())
 }
 
-/// The program that ends a warm generation when its time is over, whoever is logged in then.
-fn retirement(run: &Run, previous: &Generation) -> Program {
+/// How long each of `sockets` may take that somebody is connected to.
+fn busy(cx: &Context<'_>, sockets: &[(PathBuf, Duration)]) -> HostResult<Vec<Duration>> {
+    let mut busy = Vec::new();
+    for (socket, drain) in sockets {
+        if !cx.host.socket_use(socket)?.quiet() {
+            busy.push(*drain);
+        }
+    }
+    Ok(busy)
+}
+
+/// The program that ends a generation when its time is over, whoever is logged in then.
+fn retirement(run: &Run, previous: &Generation, after: Duration) -> Program {
     let layout = &run.layout;
     let name = previous.program(RETIRE);
     // A part of a second counts whole: never shorter than promised.
-    let after = run.config.warm.0.as_millis().div_ceil(1000).to_string();
+    let after = after.as_millis().div_ceil(1000).to_string();
     let (root, number) = (layout.root().display().to_string(), previous.number.to_string());
     let release = previous.release.as_str();
     let words = [RETIRE, "--root", &root, "--release", release, "--generation", &number, "--after", &after];
@@ -135,6 +198,7 @@ fn retirement(run: &Run, previous: &Generation) -> Program {
         directory: layout.root().to_path_buf(),
         stop_signal: "TERM".to_owned(),
         stop_wait: Duration::from_secs(5),
+        climb: Vec::new(),
         log: layout.service_log(&name),
         restart: false,
         name,

@@ -1,5 +1,6 @@
 //! Waits until the new generation answers, wakes its workers up, and sees that it stays well.
 
+use release_core::config::{Handover, Service};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
@@ -17,9 +18,7 @@ impl Step for HealthCheck {
     }
 
     fn describe(&self, run: &Run) -> String {
-        let asked =
-            run.config.services.iter().map(|service| format!("{} at {}", service.name, service.health.path));
-        let asked: Vec<String> = asked.collect();
+        let asked: Vec<String> = services(run).map(question).collect();
         if asked.is_empty() { NO_SERVICES.to_owned() } else { format!("check {}", asked.join(", ")) }
     }
 
@@ -28,30 +27,55 @@ impl Step for HealthCheck {
     }
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
-        if cx.run.config.services.is_empty() {
+        if services(cx.run).next().is_none() {
             return Ok(Look::Nothing(NO_SERVICES.to_owned()));
         }
         Ok(Look::Pending(self.describe(cx.run)))
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        if cx.run.config.services.is_empty() {
+        if services(cx.run).next().is_none() {
             return Ok(Outcome::Skipped(NO_SERVICES.to_owned()));
         }
         let mut watched = Vec::new();
-        for service in &cx.run.config.services {
+        for service in services(cx.run) {
             let mut watch = Watch::new(cx, service);
-            watch.first_answer()?;
-            watch.warm_up()?;
-            watched.push(watch);
+            if forgiven(cx, service, watch.begin())? {
+                watched.push((service, watch));
+            }
         }
-        for watch in &mut watched {
-            watch.settle()?;
+        for (service, watch) in &mut watched {
+            forgiven(cx, service, watch.settle())?;
         }
         Ok(Outcome::Done)
     }
 
     fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
         Ok(())
+    }
+}
+
+/// What was booted; what may run only once is looked at when it is handed over.
+fn services(run: &Run) -> impl Iterator<Item = &Service> {
+    run.config.services.iter().filter(|service| service.handover != Handover::Replace)
+}
+
+fn question(service: &Service) -> String {
+    match service.handover {
+        Handover::Socket => format!("{} at {}", service.name, service.health.path),
+        Handover::Overlap | Handover::Replace => service.name.clone(),
+    }
+}
+
+/// Whether the service is well; an optional one may be unwell, with a warning.
+fn forgiven(cx: &Context<'_>, service: &Service, result: Result<(), StepError>) -> Result<bool, StepError> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(StepError::Host(error)) => Err(error.into()),
+        Err(error) if service.optional => {
+            cx.warn(format!("{} (optional)", error.in_one_line()));
+            Ok(false)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -112,9 +112,9 @@ fn is_of(version: &str, wanted: &str) -> bool {
 fn missing(cx: &Context<'_>, name: &str) -> StepError {
     let known = std::iter::once("python3".to_owned()).chain((9..=14).map(|minor| format!("python3.{minor}")));
     let found: Vec<String> = known.filter(|name| cx.host.find_program(name).is_some()).collect();
-    let found = if found.is_empty() { "no python3".to_owned() } else { found.join(", ") };
+    let instead = if found.is_empty() { String::new() } else { format!(", only {}", found.join(", ")) };
     StepError::Refused {
-        what: format!("there is no {name} on this server, only {found}"),
+        what: format!("there is no {name} on this server{instead}"),
         help: format!("install it: `apt install {name} {name}-venv`, or change `python: {{version: …}}`"),
     }
 }

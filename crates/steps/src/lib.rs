@@ -16,6 +16,7 @@ pub mod check_app;
 pub mod migrate;
 pub mod boot;
 pub mod health_check;
+pub mod hand_over;
 pub mod activate;
 pub mod verify;
 pub mod drain;
@@ -24,9 +25,12 @@ pub mod prune;
 pub mod cache;
 pub mod retire;
 
+pub mod generate;
+
 mod answer;
 mod django;
 mod interpreter;
 mod place;
+mod programs;
 mod restored;
 mod watch;

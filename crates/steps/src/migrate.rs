@@ -5,7 +5,7 @@ use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 use serde::{Deserialize, Serialize};
 
-use crate::django::{Migration, NO_DJANGO, inspect, manage, names};
+use crate::django::{Migration, NO_DJANGO, brief, inspect, manage, names};
 
 /// Applies the pending migrations.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +43,7 @@ impl Step for Migrate {
         if found.pending.is_empty() {
             return Ok(Outcome::Skipped("no migrations are pending".to_owned()));
         }
-        let applied = names(&found.pending);
+        let applied = brief(&found.pending);
         Before { version: 1, applied: found.applied, pending: found.pending }.write_once(cx)?;
         cx.run(&manage(cx, django, ["migrate", "--noinput"]))?;
         Ok(Outcome::DoneWith(format!("applied {applied}")))

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use release_core::config::Health;
+use release_core::config::{Handover, Health};
 use release_core::host::HostResult;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
-use release_core::service::programs_of;
+use release_core::service::{Program, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, Question, log_tail};
+use crate::programs::{self, program};
 use crate::retire::{self, RETIRE};
 
 /// How long a restored release may take to answer.
@@ -28,11 +29,36 @@ pub(crate) fn check_restored(cx: &Context<'_>, previous: &Generation) -> Result<
     Ok(())
 }
 
-/// The services of a generation that the process manager knows.
+/// Starts what has stopped or failed of `previous` since it served, before users are sent back to it.
+pub(crate) fn revive(cx: &Context<'_>, previous: &Generation) {
+    // Whether it serves is asked afterwards: there is no better place to go back to.
+    if let Err(error) = start_again(cx, previous) {
+        cx.warn(format!("cannot start {} again: {}", previous.release, error.in_one_line()));
+    }
+}
+
+fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
+    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &previous.release)?;
+    let Some(record) = record.filter(|record| !record.config.services.is_empty()) else { return Ok(()) };
+    let states = retire::states(cx)?;
+    let alive: Vec<&str> = programs_of(&states, previous)
+        .filter(|state| state.state.is_alive())
+        .map(|state| state.name.as_str())
+        .collect();
+    let programs = record.config.listening().map(|service| program(cx.run, previous, service));
+    let dead: Vec<Program> = programs.filter(|program| !alive.contains(&program.name.as_str())).collect();
+    if dead.is_empty() { Ok(()) } else { Ok(cx.host.start(&dead)?) }
+}
+
+/// The web services of a generation that the process manager knows.
 fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<String>> {
+    let known = programs::services_of(cx, generation);
+    let answers = |name: &String| {
+        known.iter().all(|service| service.name != *name || service.handover == Handover::Socket)
+    };
     let states = retire::states(cx)?;
     let names = programs_of(&states, generation).filter_map(|state| Generation::of_program(&state.name));
-    Ok(names.map(|(service, _)| service).filter(|service| service != RETIRE).collect())
+    Ok(names.map(|(service, _)| service).filter(|name| name != RETIRE && answers(name)).collect())
 }
 
 /// What the service was asked for when its release was new.

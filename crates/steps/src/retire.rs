@@ -43,9 +43,10 @@ pub(crate) fn keep(host: &dyn Host, generation: &Generation) -> HostResult<()> {
 
 /// Removes the sockets of a generation that has ended: some servers leave theirs behind.
 fn remove_sockets(host: &dyn Host, layout: &Layout, generation: &Generation) -> HostResult<()> {
-    let ending = format!("-g{}.sock", generation.number);
+    let endings = ["", ".lock"].map(|more| format!("-g{}.sock{more}", generation.number));
     for path in host.list(&layout.run(&generation.release))? {
-        if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&ending)) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if endings.iter().any(|ending| name.ends_with(ending)) {
             host.remove(&path)?;
         }
     }

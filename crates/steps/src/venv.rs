@@ -90,7 +90,9 @@ impl Wanted {
             .with("executable", &about.executable)
             .with("build", &about.build)
             .with("platform", &about.platform)
-            .with("installer", self.tool.name());
+            .with("installer", self.tool.name())
+            // Its scripts hold the path: in a root that was moved they would not start.
+            .with("root", cx.run.layout.root().as_os_str().as_encoded_bytes());
         // In this order they are installed, whatever they include.
         key = self.files.iter().fold(key, |key, file| key.with("install", file));
         for (name, text) in &self.texts {

@@ -59,13 +59,13 @@ impl Step for Verify {
 }
 
 fn has_nothing_to_ask(run: &Run) -> bool {
-    run.config.services.is_empty() && run.config.verify.is_none()
+    run.config.listening().next().is_none() && run.config.verify.is_none()
 }
 
 fn through_current(cx: &Context<'_>) -> Result<(), StepError> {
     let limit = cx.run.config.verify.as_ref().map_or(THROUGH_CURRENT, |asked| asked.timeout.0);
     retire::states(cx)?;
-    for service in &cx.run.config.services {
+    for service in cx.run.config.listening() {
         let socket = cx.run.layout.current_socket(&service.name);
         let at = format!("at {}", socket.display());
         ask(cx, &service.name, &at, &Question::health(socket, &service.health), limit, None)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use release_core::config::Service;
+use release_core::config::{Handover, Service};
 use release_core::host::{HostResult, Reply};
 use release_core::service::Running;
 use release_core::step::{Context, StepError};
@@ -61,8 +61,18 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// Waits until it answers well for the first time, and wakes it up; a worker answers nobody.
+    pub(crate) fn begin(&mut self) -> Result<(), StepError> {
+        if self.service.handover == Handover::Socket {
+            self.first_answer()?;
+            return self.warm_up();
+        }
+        self.well_since = self.cx.host.elapsed();
+        self.same_process()
+    }
+
     /// Waits until it answers well for the first time.
-    pub(crate) fn first_answer(&mut self) -> Result<(), StepError> {
+    fn first_answer(&mut self) -> Result<(), StepError> {
         let cx = self.cx;
         let limit = self.service.health.timeout.0;
         let end = cx.host.elapsed() + limit;
@@ -85,7 +95,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Wakes its workers up: one that answers says nothing of the others, which still import.
-    pub(crate) fn warm_up(&mut self) -> Result<(), StepError> {
+    fn warm_up(&mut self) -> Result<(), StepError> {
         let count = self.service.health.warm_up;
         if count == 0 {
             return Ok(());
@@ -117,6 +127,9 @@ impl<'a> Watch<'a> {
                 break;
             }
             self.cx.host.pause(WATCH)?;
+        }
+        if self.service.handover != Handover::Socket {
+            return Ok(());
         }
         let limit = self.service.health.timeout.0;
         let answer = self.question.ask(self.cx, limit)?;

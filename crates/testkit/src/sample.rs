@@ -1,7 +1,9 @@
 //! Facts that most tests start from.
 
+use std::collections::BTreeMap;
+
 use release_core::command::Variables;
-use release_core::config::{Config, Django, Handover, Health, Service, Stop};
+use release_core::config::{Config, Django, Handover, Health, Service, Wait};
 use release_core::environment;
 use release_core::layout::Layout;
 use release_core::redact::Redactor;
@@ -27,7 +29,10 @@ pub fn a_config() -> Config {
             command: "gunicorn shop.wsgi --bind unix:$SOCKET".to_owned(),
             handover: Handover::Socket,
             health: Health { path: "/healthz".to_owned(), ..Health::default() },
-            stop: Stop::default(),
+            drain: Wait::seconds(10),
+            stop: None,
+            optional: false,
+            env: BTreeMap::new(),
         }],
         ..Config::default()
     }
@@ -46,6 +51,7 @@ pub fn a_run() -> Run {
         generation: release,
         revision,
         previous: None,
+        stand_in: None,
         config,
         layout,
         redactor: Redactor::new(&env),

@@ -72,11 +72,23 @@ impl Services for FakeHost {
     }
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
+        self.ensure_manager()?;
         for program in programs {
             self.act("start", &program.name)?;
             let known = lock(&self.manager).programs.get(&program.name).map(|(_, state)| state.state);
             if !known.is_some_and(Running::is_alive) {
                 self.start_program(program);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
+        for name in programs {
+            self.act("begin_stop", name)?;
+            if let Some((_, state)) = lock(&self.manager).programs.get_mut(name) {
+                state.state = Running::Stopped;
+                state.pid = None;
             }
         }
         Ok(())

@@ -104,6 +104,7 @@ fn programs_run_until_they_are_stopped_or_fail() {
         directory: "/srv".into(),
         stop_signal: "TERM".to_owned(),
         stop_wait: std::time::Duration::from_secs(40),
+        climb: Vec::new(),
         log: "/srv/log".into(),
         restart: true,
     };

@@ -1,5 +1,6 @@
 //! `release check`: finds everything that would stand in the way of a deploy, at once.
 
+use release_core::config;
 use release_core::exit_code;
 use release_core::host::Git;
 use release_core::release::{Generation, ReleaseId};
@@ -41,38 +42,41 @@ fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
     let repository = origin.repository.ok_or_else(no_repository)?;
     let preview = match Preview::open(site, &repository) {
         Ok(preview) => preview,
-        Err(error) => return Ok(vec![problem_of(&error)]),
+        Err(error) => return Ok(problems_of(&error)),
     };
     let revision = match site.host.find(&preview.layout.repo(), origin.branch.as_deref().unwrap_or("main")) {
         Ok(revision) => revision,
-        Err(error) => return Ok(vec![problem_of(&error.into())]),
+        Err(error) => return Ok(problems_of(&error.into())),
     };
     let config = match site.config(&preview.layout, &revision) {
         Ok(config) => config,
-        Err(error) => return Ok(vec![problem_of(&error)]),
+        Err(error) => return Ok(problems_of(&error)),
     };
     let state = site.state()?;
     let release =
         ReleaseId::new(release_core::host::Clock::now(&site.host), &revision, state.known().cloned());
     let target =
         Target { action: Action::Deploy, generation: Generation { release, number: 1 }, revision, config };
-    let run = match road::run(site, preview.layout.clone(), &state, target) {
-        Ok(run) => run,
-        Err(error) => return Ok(vec![problem_of(&error)]),
-    };
-    let mut problems = road::problems(site, &run)?;
-    problems.extend(preflight::proxy_problems(&site.host, &site.layout, &run.config));
+    let mut problems = road::problems(site, &preview.layout, &state, &target)?;
+    problems.extend(preflight::proxy_problems(&site.host, &site.layout, &target.config));
     Ok(problems)
 }
 
-fn problem_of(error: &Error) -> Problem {
+fn problems_of(error: &Error) -> Vec<Problem> {
+    if let Error::Config(problems) = error {
+        let problem = |one: &config::Problem| Problem {
+            what: format!("{}{}", one.place(), one.what),
+            help: one.help.clone(),
+        };
+        return problems.0.iter().map(problem).collect();
+    }
     let mut what = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         what.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    Problem { what, help: error.help() }
+    vec![Problem { what, help: error.help() }]
 }
 
 fn text(findings: &Findings) -> String {

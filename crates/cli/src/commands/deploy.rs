@@ -10,6 +10,9 @@ use release_core::revision::Revision;
 use release_core::run::Action;
 use release_core::state::State;
 
+use release_host::without_password;
+
+use crate::commands::start;
 use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
@@ -28,13 +31,18 @@ pub(crate) struct Request {
 pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<u8, Error> {
     let started = Instant::now();
     let origin = site.origin()?;
-    let lock = road::lock(&site, "deploy", request.name.as_deref(), request.wait)?;
+    let lock = road::lock(&site, screen, "deploy", request.name.as_deref(), request.wait)?;
     recover(&mut site, screen)?;
     let repository = request.repository.as_ref().or(origin.repository.as_ref()).ok_or_else(no_repository)?;
     fetch(&site, screen, repository)?;
     let revision = find(&site, request.name.as_deref(), origin.branch.as_deref())?;
     let state = site.state()?;
     if let Some(live) = live(&site, &state, &revision)?.filter(|_| !request.force) {
+        // After a reboot it is live by name only.
+        if start::is_down(&site, &state, &live)? {
+            screen.say(&format!("{live} is live, but not all of its processes run: starting them"));
+            start::bring_up(&site, screen)?;
+        }
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
     }
@@ -42,12 +50,12 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let release = ReleaseId::new(site.host.now(), &revision, state.known().cloned());
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision, config };
-    let run = road::run(&site, site.layout.clone(), &state, target)?;
-    let problems = road::problems(&site, &run)?;
+    let problems = road::problems(&site, &site.layout, &state, &target)?;
     if !problems.is_empty() {
-        finished(screen, Outcome::Failed, run.release().clone(), run.revision, started);
+        finished(screen, Outcome::Failed, target.generation.release, target.revision, started);
         return Err(Error::Preflight(problems));
     }
+    let run = road::run(&site, site.layout.clone(), &state, target)?;
     road::carry_out(&mut site, &lock, screen, &run, started)
 }
 
@@ -61,7 +69,10 @@ fn finished(screen: &Screen, outcome: Outcome, release: ReleaseId, revision: Rev
 fn fetch(site: &Site, screen: &Screen, repository: &str) -> Result<(), Error> {
     let started = Instant::now();
     let step = || "fetch".to_owned();
-    screen.observe(&Event::StepStarted { step: step(), describe: format!("fetch from {repository}") });
+    screen.observe(&Event::StepStarted {
+        step: step(),
+        describe: format!("fetch from {}", without_password(repository)),
+    });
     let progress = |progress| screen.observe(&Event::Progress { step: step(), progress });
     let result = site.host.fetch(&site.layout.repo(), repository, &progress);
     let end = match &result {
@@ -79,7 +90,9 @@ pub(crate) fn find(site: &Site, name: Option<&str>, branch: Option<&str>) -> Res
 
 /// The active release, if it was built from `revision`.
 fn live(site: &Site, state: &State, revision: &Revision) -> Result<Option<ReleaseId>, Error> {
-    Ok(site.current()?.filter(|current| state.revision(current) == Some(revision)))
+    let live = site.current()?.filter(|current| state.revision(current) == Some(revision));
+    // Somebody may have removed it below its processes.
+    Ok(live.filter(|current| site.exists(current)))
 }
 
 pub(crate) fn no_repository() -> Error {

@@ -1,10 +1,13 @@
 //! `release exec`: the one door through which the app's processes, cron jobs and people start
 //! something: all see the same environment and directory.
 
-use release_core::command::Command;
+use release_core::command::{Command, Variables};
+use release_core::config::{Handover, Service};
 use release_core::environment;
+use release_core::host::{Files, Network};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
+use release_core::server;
 
 use crate::error::Error;
 use crate::site::{Site, caller};
@@ -35,15 +38,52 @@ pub(crate) fn run(
         None => words.to_vec(),
         Some((name, number)) => {
             let generation = Generation { release: release.clone(), number };
-            env.extend(environment::of_service(&site.layout, &generation, &name));
+            make_way(site, &generation, &name)?;
             let found = record.config.services.iter().find(|service| service.name == name);
-            let command = &found.ok_or_else(|| no_service(&name, &release))?.command;
-            environment::expand(command, &env).map_err(|variable| undefined(&variable, &name))?
+            let service = found.ok_or_else(|| no_service(&name, &release))?;
+            env.extend(environment::of_service(&site.layout, &generation, service));
+            service_words(site, &release, service, &env)?
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
     Err(release_host::become_program(&command).into())
+}
+
+/// The command of a service, with what its server needs to hand its socket over.
+fn service_words(
+    site: &Site,
+    release: &ReleaseId,
+    service: &Service,
+    env: &Variables,
+) -> Result<Vec<String>, Error> {
+    let words =
+        environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
+    if service.handover != Handover::Socket {
+        return Ok(words);
+    }
+    Ok(server::complete(words, service.first_wait(), has_control_socket(site, release)?))
+}
+
+/// Whether the release's gunicorn is one that would share a control socket with others.
+fn has_control_socket(site: &Site, release: &ReleaseId) -> Result<bool, Error> {
+    let mut installed = Vec::new();
+    for python in site.host.list(&site.layout.venv(release).join("lib"))? {
+        installed.extend(site.host.list(&python.join("site-packages"))?);
+    }
+    let names = installed.iter().filter_map(|path| path.file_name()?.to_str());
+    Ok(server::has_control_socket(names))
+}
+
+/// After a crash or a power failure the socket's file is still there, and many a server refuses
+/// to start because of it: then nobody would serve until the next deploy.
+fn make_way(site: &Site, generation: &Generation, service: &str) -> Result<(), Error> {
+    let socket = site.layout.socket(generation, service);
+    if !site.host.socket_use(&socket)?.listening {
+        site.host.remove(&socket)?;
+        site.host.remove(&site.layout.socket_lock(generation, service))?;
+    }
+    Ok(())
 }
 
 fn nothing_live() -> Error {

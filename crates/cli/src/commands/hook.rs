@@ -15,6 +15,7 @@ use release_core::host::{Clock, Files};
 
 use crate::error::Error;
 use crate::output::Screen;
+use crate::own_path;
 use crate::site::Site;
 
 const MARK: &str = "# Installed by `release hook install`";
@@ -44,8 +45,7 @@ pub(crate) fn install(site: &Site, screen: &Screen, repository: &Path) -> Result
 }
 
 fn script(site: &Site) -> Result<String, Error> {
-    let own =
-        std::env::current_exe().map_err(|error| Error::Bug(format!("cannot find my own path: {error}")))?;
+    let own = own_path::find()?;
     let words = [
         &own.display().to_string(),
         "hook",
@@ -91,14 +91,16 @@ fn deploy(site: &Site, screen: &Screen, branch: &str, revision: &str) -> Result<
     forget_dead_hooks(site)?;
     let log = site.layout.push_log(std::process::id());
     site.host.write(&log, b"", 0o600)?;
+    let worker =
+        detached(site, &own_path::find()?, &repository, branch, &log).map_err(|source| Error::Failed {
+            what: format!("cannot start the deploy: {source}"),
+            help: format!("deploy it by hand: `release deploy {branch}`"),
+        })?;
+    // Only now: who reads this may go away at once.
     screen.say(&format!(
         "{branch} is now {}; deploying (it goes on if you disconnect)",
         revision.get(..7).unwrap_or(revision)
     ));
-    let worker = detached(site, &repository, branch, &log).map_err(|source| Error::Failed {
-        what: format!("cannot start the deploy: {source}"),
-        help: format!("deploy it by hand: `release deploy {branch}`"),
-    })?;
     let code = follow(site, screen, &log, worker)?;
     site.host.remove(&log)?;
     Ok(code)
@@ -116,18 +118,19 @@ fn forget_dead_hooks(site: &Site) -> Result<(), Error> {
 }
 
 /// `release deploy` in a process group of its own, so that what ends the hook does not end it.
-fn detached(site: &Site, repository: &Path, branch: &str, log: &Path) -> std::io::Result<Child> {
+fn detached(site: &Site, own: &Path, repository: &Path, branch: &str, log: &Path) -> std::io::Result<Child> {
     use std::os::unix::process::CommandExt;
     let output = std::fs::OpenOptions::new().append(true).open(log)?;
-    let mut command = std::process::Command::new(std::env::current_exe()?);
+    let mut command = std::process::Command::new(own);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("GIT_")) {
         command.env_remove(name);
     }
     command
-        .args(["deploy", branch, &format!("--wait={PATIENCE}"), "--repository"])
+        .args(["deploy", &format!("--wait={PATIENCE}"), "--repository"])
         .arg(repository)
         .arg("--root")
         .arg(site.layout.root())
+        .args(["--", branch])
         .current_dir(site.layout.root())
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
@@ -145,11 +148,12 @@ fn follow(site: &Site, screen: &Screen, log: &Path, mut worker: Child) -> Result
         // Asked before reading, so that the last lines are read after the end.
         let ended = worker.try_wait().map_err(unreadable)?;
         file.seek(std::io::SeekFrom::Start(place)).map_err(unreadable)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(unreadable)?;
-        let whole = if ended.is_some() { text.len() } else { text.rfind('\n').map_or(0, |end| end + 1) };
-        place += whole as u64;
-        for line in text[..whole].lines() {
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(unreadable)?;
+        let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        text.truncate(if ended.is_some() { text.len() } else { end });
+        place += text.len() as u64;
+        for line in String::from_utf8_lossy(&text).lines() {
             screen.say(line);
         }
         if let Some(status) = ended {

@@ -15,14 +15,20 @@ struct Project {
     settings: Option<String>,
     directory: String,
     wsgi: Option<String>,
-    requirements: bool,
+    /// The requirement file that was found; `None` also where it is found by itself.
+    requirements: Option<String>,
     frontend: Option<String>,
+    /// What people should know before they commit it.
+    notes: Vec<String>,
 }
 
 /// Looks at the project at `root` (or here) and writes its release.yml.
 pub(crate) fn run(root: Option<PathBuf>, screen: &Screen) -> Result<u8, Error> {
     let here = root.unwrap_or_else(|| PathBuf::from("."));
-    let here = here.canonicalize().map_err(|source| failed(&here, &source))?;
+    let here = here.canonicalize().map_err(|source| Error::Usage {
+        what: format!("cannot find {}: {source}", here.display()),
+        help: "stand in the project's top directory".to_owned(),
+    })?;
     let path = here.join("release.yml");
     if path.exists() {
         return Err(Error::Usage {
@@ -32,7 +38,7 @@ pub(crate) fn run(root: Option<PathBuf>, screen: &Screen) -> Result<u8, Error> {
     }
     let project = Project::look(&here);
     std::fs::write(&path, project.release_yml()).map_err(|source| failed(&path, &source))?;
-    screen.facts(&project, || format!("wrote {}; look through it, commit it and push", path.display()));
+    screen.facts(&project, || project.told(&path));
     Ok(exit_code::DONE)
 }
 
@@ -43,15 +49,26 @@ impl Project {
         let settings = manage.as_ref().and_then(|path| settings_in(&std::fs::read_to_string(path).ok()?));
         let wsgi =
             settings.as_ref().and_then(|settings| Some(format!("{}.wsgi", settings.split('.').next()?)));
+        let directory = manage.as_deref().map_or_else(|| ".".to_owned(), |path| below(here, path));
+        let requirements = requirements(here, &directory);
         let name = here.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         Self {
             app: plain(&name),
-            directory: manage.as_deref().map_or_else(|| ".".to_owned(), |path| below(here, path)),
-            requirements: here.join("requirements.txt").is_file(),
+            notes: notes(here, &directory, settings.as_deref(), requirements.as_deref(), frontend.as_deref()),
+            requirements: requirements.filter(|path| path != REQUIREMENTS),
             frontend: frontend.as_deref().map(|path| below(here, path)),
+            directory,
             settings,
             wsgi,
         }
+    }
+
+    fn told(&self, path: &Path) -> String {
+        let mut text = format!("wrote {}; look through it, commit it and push", path.display());
+        for note in &self.notes {
+            text += &format!("\nnote: {note}");
+        }
+        text
     }
 
     fn release_yml(&self) -> String {
@@ -62,8 +79,8 @@ impl Project {
         text += "# What outlives a release: links to shared/ on the server.\n";
         text += "# linked_dirs: [media, log]\n# linked_files: [config/secrets.json]\n\n";
         text += "# Variables for the app's processes. Secrets go into shared/.env on the server.\n# env: {OPENBLAS_NUM_THREADS: 4}\n\n";
-        if !self.requirements {
-            text += "# No requirements.txt was found; name your requirement files:\n# python: {requirements: [requirements/production.txt]}\n\n";
+        if let Some(path) = &self.requirements {
+            text += &format!("python: {{requirements: [{path}]}}\n\n");
         }
         if let Some(directory) = &self.frontend {
             text += &format!(
@@ -91,6 +108,76 @@ impl Project {
         text += "    # A page that answers 200 when all is well, asked with `Host: localhost`.\n    health: {path: /}\n";
         text
     }
+}
+
+/// The usual one, which is found by itself, comes first.
+const REQUIREMENTS: &str = "requirements.txt";
+
+/// The file that a server is to install.
+fn requirements(here: &Path, directory: &str) -> Option<String> {
+    let beside_manage = format!("{directory}/{REQUIREMENTS}");
+    let usual = [
+        REQUIREMENTS,
+        beside_manage.as_str(),
+        "requirements/production.txt",
+        "requirements/prod.txt",
+        "requirements/base.txt",
+    ];
+    usual.into_iter().find(|path| here.join(path).is_file()).map(str::to_owned)
+}
+
+/// What would make people stumble at their first deploy.
+fn notes(
+    here: &Path,
+    directory: &str,
+    settings: Option<&str>,
+    requirements: Option<&str>,
+    package: Option<&Path>,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let text = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    match requirements.map(|path| text(here.join(path))) {
+        None => notes.push(
+            "no requirements file was found, and nothing is installed without one: write requirements.txt, \
+             or name yours by `python: {requirements: [FILE]}`"
+                .to_owned(),
+        ),
+        Some(text) if !text.contains("gunicorn") => {
+            notes.push("the command of `web` calls gunicorn, which the requirements do not name".to_owned());
+        }
+        Some(_) => {}
+    }
+    if let Some(settings) = settings {
+        let file = here.join(directory).join(settings.replace('.', "/")).with_extension("py");
+        if text(file).contains("sqlite3") {
+            notes.push(
+                "the settings name an SQLite file: say `linked_dirs: [data]` and keep it in data/, or each release \
+                 begins with an empty one"
+                    .to_owned(),
+            );
+        }
+    }
+    if let Some(package) = package.filter(|package| !is_built(package)) {
+        notes.push(format!(
+            "{}: a front end is built where it has a `build` script and a lock file",
+            below_or_top(here, package)
+        ));
+    }
+    notes
+}
+
+/// Whether a deploy finds this front end by itself.
+fn is_built(package: &Path) -> bool {
+    let json: Option<serde_json::Value> =
+        std::fs::read(package).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    let script = json.is_some_and(|json| json.pointer("/scripts/build").is_some());
+    script && LOCKS.iter().any(|lock| package.with_file_name(lock).is_file())
+}
+
+const LOCKS: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"];
+
+fn below_or_top(here: &Path, file: &Path) -> String {
+    file.strip_prefix(here).unwrap_or(file).display().to_string()
 }
 
 /// `name` at the top or in a first-level directory.
@@ -126,10 +213,15 @@ fn settings_in(manage: &str) -> Option<String> {
     rest[1..].split(quote).next().map(str::to_owned)
 }
 
+/// As long as the name of an app may be.
+const LONGEST_NAME: usize = 32;
+
+/// A directory's name as the name of an app.
 fn plain(name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = name.trim_matches(|c: char| !c.is_ascii_lowercase()).to_owned();
-    if name.is_empty() { "app".to_owned() } else { name }
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
+    let name = name.get(..LONGEST_NAME).unwrap_or(name).trim_end_matches('-');
+    if name.is_empty() { "app".to_owned() } else { name.to_owned() }
 }
 
 fn failed(path: &Path, source: &std::io::Error) -> Error {
@@ -150,6 +242,40 @@ mod tests {
         assert_eq!(settings_in(manage).as_deref(), Some("shop.settings"));
         assert_eq!(settings_in("os.environ['DJANGO_SETTINGS_MODULE'] = 'a.b'").as_deref(), Some("a.b"));
         assert_eq!(settings_in("print()"), None);
+    }
+
+    #[test]
+    fn what_would_make_the_first_deploy_stumble_is_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let notes = || Project::look(dir.path()).notes.join("\n");
+        assert!(notes().contains("no requirements file was found"));
+        write("api/manage.py", "'DJANGO_SETTINGS_MODULE', 'shop.settings'");
+        write("api/shop/settings.py", "'ENGINE': 'django.db.backends.sqlite3'");
+        write("api/requirements.txt", "Django==5.2");
+        write("ui/package.json", "{\"scripts\": {\"build\": \"vite build\"}}");
+        assert_eq!(Project::look(dir.path()).requirements.as_deref(), Some("api/requirements.txt"));
+        for said in ["SQLite", "gunicorn", "ui/package.json"] {
+            assert!(notes().contains(said), "{said}");
+        }
+        write("api/requirements.txt", "Django==5.2\ngunicorn==23.0.0");
+        write("api/shop/settings.py", "");
+        write("ui/package-lock.json", "{}");
+        assert_eq!(notes(), "");
+    }
+
+    #[test]
+    fn a_directory_gives_the_app_its_name() {
+        let long = "a-name-that-is-longer-than-an-app-may-have";
+        for (name, app) in
+            [("shop2", "shop2"), ("2nd shop_", "nd-shop"), ("42", "app"), (long, &long[..LONGEST_NAME])]
+        {
+            assert_eq!(plain(name), app);
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ fn text(list: &List) -> String {
         format!(
             "{id}  {state:<11}  {}  {:>9}\n",
             created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            bytes(*size_bytes)
+            if *size_bytes == 0 { "-".to_owned() } else { bytes(*size_bytes) }
         )
     };
     list.releases.iter().map(line).collect()

@@ -59,7 +59,10 @@ pub(crate) fn run(
         Some(step) => site.layout.step_log(&release, step),
         None => site.layout.run_log(&release),
     };
-    let log = site.host.read(&path)?.ok_or_else(|| none(format!("there is no {}", path.display())))?;
+    let log = match site.host.read(&path)? {
+        Some(log) => log,
+        None => return Err(absent(site, &release, step.as_deref())?),
+    };
     screen.say(String::from_utf8_lossy(&log).trim_end());
     Ok(exit_code::DONE)
 }
@@ -99,6 +102,21 @@ fn runs(records: &[Record], release: Option<&ReleaseId>) -> Vec<RunFacts> {
     }
     runs.retain(|run| release.is_none_or(|release| run.release == *release));
     runs
+}
+
+/// Why there is no such log.
+fn absent(site: &Site, release: &ReleaseId, step: Option<&str>) -> Result<Error, Error> {
+    let run = site.layout.run_log(release);
+    let (Some(step), Some(directory), true) = (step, run.parent(), site.host.kind(&run)?.is_some()) else {
+        return Ok(none(format!("there is no log of {release}")));
+    };
+    let logs = site.host.list(directory)?.into_iter().filter(|path| *path != run);
+    let printed: Vec<String> =
+        logs.filter_map(|path| Some(path.file_stem()?.to_string_lossy().into_owned())).collect();
+    Ok(Error::Usage {
+        what: format!("the step `{step}` printed nothing for {release}"),
+        help: format!("these did: {}", printed.join(", ")),
+    })
 }
 
 fn none(what: String) -> Error {

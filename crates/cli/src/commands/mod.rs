@@ -3,6 +3,7 @@
 mod check;
 mod deploy;
 mod exec;
+mod generate;
 mod hook;
 mod init;
 mod list;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Log { id, step } => log::run(&existing()?, screen, id, step),
         Command::Plan { revision } => plan::run(&existing()?, screen, revision),
         Command::Check => check::run(&existing()?, screen),
+        Command::Generate { kind } => generate::run(&existing()?, screen, kind),
         Command::Init => init::run(args.root, screen),
         Command::Exec { release, service, generation, command } => {
             exec::run(&existing()?, release, service.zip(generation), &command)

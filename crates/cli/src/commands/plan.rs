@@ -66,20 +66,26 @@ pub(crate) fn run(site: &Site, screen: &Screen, name: Option<String>) -> Result<
     let subject = site.host.subject(&preview.layout.repo(), &revision)?;
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision: revision.clone(), config };
+    let problems = road::problems(site, &preview.layout, &state, &target)?;
+    let problems: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
     let run = road::run(site, preview.layout.clone(), &state, target)?;
-    let problems = road::problems(site, &run)?.into_iter().map(|problem| problem.what).collect();
-    let facts = Facts { revision, subject, live, steps: steps(site, &run)?, problems };
+    let facts = Facts { revision, subject, live, steps: steps(site, &run, !problems.is_empty())?, problems };
     screen.facts(&facts, || text(&facts));
     Ok(exit_code::DONE)
 }
 
-fn steps(site: &Site, run: &Run) -> Result<Vec<StepFacts>, Error> {
-    road::plan(Action::Deploy).steps().map(|step| look(site, run, step)).collect()
+/// Where there are `problems` a step that cannot look says so, and hides none of them.
+fn steps(site: &Site, run: &Run, problems: bool) -> Result<Vec<StepFacts>, Error> {
+    road::plan(Action::Deploy).steps().map(|step| look(site, run, step, problems)).collect()
 }
 
-fn look(site: &Site, run: &Run, step: &dyn Step) -> Result<StepFacts, Error> {
+fn look(site: &Site, run: &Run, step: &dyn Step, problems: bool) -> Result<StepFacts, Error> {
     let cx = Context { host: &site.host, run, observer: &Silent, step: step.id() };
-    let (state, why) = match step.look(&cx)? {
+    let look = match step.look(&cx) {
+        Err(error) if problems => Look::Pending(format!("it cannot look: {}", error.in_one_line())),
+        look => look?,
+    };
+    let (state, why) = match look {
         Look::Needed(why) => ("needed", why),
         Look::Cached(why) => ("cached", why),
         Look::Pending(why) => ("pending", why),
@@ -106,6 +112,9 @@ fn text(facts: &Facts) -> String {
     }
     for problem in &facts.problems {
         text += &format!("problem: {problem}\n");
+    }
+    if !facts.problems.is_empty() {
+        text += "a deploy would be refused; `release check` says what to do\n";
     }
     text
 }

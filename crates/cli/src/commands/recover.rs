@@ -10,7 +10,7 @@ use crate::site::Site;
 
 /// Recovers.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
-    let _lock = road::lock(&site, "recover", None, None)?;
+    let _lock = road::lock(&site, screen, "recover", None, None)?;
     let found = recovery::recover(&mut site, screen)?;
     if !found {
         screen.say("nothing was interrupted");

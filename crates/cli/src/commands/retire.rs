@@ -1,4 +1,4 @@
-//! `release retire`: stops a generation that was kept warm, once its time is over.
+//! `release retire`: ends a generation that was kept warm or still finishes a long task.
 //!
 //! The process manager runs it, so it outlives the deploy that asked for it.
 
@@ -27,11 +27,18 @@ pub(crate) fn run(
 ) -> Result<u8, Error> {
     let generation = Generation { release, number };
     site.host.pause(Duration::from_secs(after))?;
-    let _lock = road::lock(&site, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
-    if site.current()?.as_ref() != Some(&generation.release) {
-        stop_generation(&site.host, &site.layout, &generation)?;
-        screen.say(&format!("stopped {}, which was kept warm", generation.release));
+    if serves(&site, screen, &generation)? {
+        return Ok(exit_code::DONE);
     }
+    // A long task may take its time: other runs must not wait for it.
+    stop_generation(&site.host, &site.layout, &generation)?;
+    screen.say(&format!("ended {}, generation {}", generation.release, generation.number));
     // The program that this is stays known to the process manager until the next drain forgets it.
     Ok(exit_code::DONE)
+}
+
+/// Whether the generation has users, as soon as no run is under way that may change it.
+fn serves(site: &Site, screen: &Screen, generation: &Generation) -> Result<bool, Error> {
+    let _lock = road::lock(site, screen, "retire", Some(generation.release.as_str()), Some(PATIENCE))?;
+    Ok(site.serving(&site.state()?)?.as_ref() == Some(generation))
 }

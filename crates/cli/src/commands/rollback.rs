@@ -23,7 +23,7 @@ pub(crate) fn run(
     wait: Option<Duration>,
 ) -> Result<u8, Error> {
     let started = Instant::now();
-    let lock = road::lock(&site, "rollback", to.as_ref().map(ReleaseId::as_str), wait)?;
+    let lock = road::lock(&site, screen, "rollback", to.as_ref().map(ReleaseId::as_str), wait)?;
     recover(&mut site, screen)?;
     let state = site.state()?;
     let target = target(&site, &state, to)?;

@@ -1,13 +1,17 @@
 //! `release start`: brings the active release's processes back.
 
+use release_core::config::Service;
 use release_core::event::Observer;
 use release_core::exit_code;
 use release_core::host::{Clock, Files, Services};
-use release_core::release::Generation;
+use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
+use release_core::service::programs_of;
+use release_core::state::State;
 use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
+use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 
 use crate::error::Error;
@@ -18,13 +22,32 @@ use crate::site::Site;
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
-    let _lock = road::lock(&site, "start", None, None)?;
+    let _lock = road::lock(&site, screen, "start", None, None)?;
     recover(&mut site, screen)?;
-    let run = active(&site)?;
+    bring_up(&site, screen)?;
+    Ok(exit_code::DONE)
+}
+
+/// Whether the active release has a process that does not run.
+pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result<bool, Error> {
+    // A record that cannot be read tells no services to start: `deploy --force` makes another.
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
+    let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
+    let states = site.host.states()?;
+    let is_alive = |service: &Service| {
+        let name = generation.program(&service.name);
+        programs_of(&states, &generation).any(|program| program.name == name && program.state.is_alive())
+    };
+    Ok(!record.config.services.iter().all(is_alive))
+}
+
+/// Starts what does not run of the active release. The caller holds the lock.
+pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
+    let run = active(site)?;
     // What a stopped manager still knows of other generations must not come back with it.
-    let old: Vec<String> = known_programs(&site)?.filter(|name| is_old(name, &run.generation)).collect();
+    let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck] {
+    for step in [&Boot as &dyn Step, &HealthCheck, &HandOver] {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,
@@ -36,7 +59,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
         screen.say(&format!("  {:<15} {took:>8}", step.id()));
     }
     screen.say(&format!("{} is live", run.release()));
-    Ok(exit_code::DONE)
+    Ok(())
 }
 
 /// By their files: a manager that does not run cannot be asked.
@@ -56,7 +79,12 @@ fn active(site: &Site) -> Result<Run, Error> {
         help: "deploy a revision first: `release deploy main`".to_owned(),
     };
     let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let record = ReleaseRecord::read(&site.host, &site.layout, &generation.release)?.ok_or_else(nothing)?;
+    let release = &generation.release;
+    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
+    let record = record.filter(|_| site.exists(release)).ok_or_else(|| Error::Failed {
+        what: format!("{release} is active, but it or its record is not on the disk any more"),
+        help: "build it again: `release deploy --force`".to_owned(),
+    })?;
     let target =
         Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)

@@ -23,6 +23,9 @@ struct Status {
     interrupted: Option<InterruptedAt>,
     locked: Option<Holder>,
     services: Vec<ServiceState>,
+    /// For people: where `current` points if not at a release of ours.
+    #[serde(skip)]
+    foreign: Option<String>,
 }
 
 /// A release that is or was active.
@@ -76,6 +79,7 @@ fn status(site: &Site) -> Result<Status, Error> {
         interrupted,
         locked,
         services: services(site)?,
+        foreign: site.foreign_current()?,
     })
 }
 
@@ -111,7 +115,8 @@ fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
 
 fn text(status: &Status) -> String {
     let mut text = format!("root      {}\n", status.root);
-    text += &format!("current   {}\n", line(status.current.as_ref(), "nothing is live yet"));
+    let none = status.foreign.as_deref().unwrap_or("nothing is live yet");
+    text += &format!("current   {}\n", line(status.current.as_ref(), none));
     text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
     for service in &status.services {
         let pid = service.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();

@@ -11,10 +11,14 @@ use crate::site::Site;
 
 /// Stops everything.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
-    let _lock = road::lock(&site, "stop", None, None)?;
+    let _lock = road::lock(&site, screen, "stop", None, None)?;
     recover(&mut site, screen)?;
     let running = site.host.states()?.iter().filter(|program| program.state.is_alive()).count();
     site.host.stop_manager()?;
-    screen.say(&format!("stopped {running} processes; `release start` brings them back"));
+    screen.say(&match running {
+        0 => "nothing was running; `release start` starts the active release".to_owned(),
+        1 => "stopped 1 process; `release start` brings it back".to_owned(),
+        more => format!("stopped {more} processes; `release start` brings them back"),
+    });
     Ok(exit_code::DONE)
 }

@@ -27,7 +27,7 @@ impl Human {
     fn begin(&self, step: &str, describe: &str) {
         let bar =
             self.screen.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed:.dim}")));
-        bar.set_message(describe.to_owned());
+        bar.set_message(super::harmless(describe));
         bar.enable_steady_tick(Duration::from_millis(100));
         self.bars().insert(step.to_owned(), bar);
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use release_core::event::{Event, Observer};
 use release_core::layout::Layout;
 use release_core::release::ReleaseId;
@@ -20,6 +21,11 @@ impl LogFile {
         Self { layout: layout.clone(), release: release.clone() }
     }
 
+    /// Adds what no event tells: why it failed.
+    pub(crate) fn explain(&self, text: &str) {
+        append(&self.run_log(), text);
+    }
+
     fn run_log(&self) -> PathBuf {
         self.layout.run_log(&self.release)
     }
@@ -35,14 +41,22 @@ impl Observer for LogFile {
             Event::StepStarted { describe, .. } => append(&self.run_log(), &format!("  … {describe}")),
             other => {
                 if let Some(text) = plain::text(other) {
-                    append(&self.run_log(), &text);
+                    append(&self.run_log(), &dated(other, text));
                 }
             }
         }
     }
 }
 
+/// A release's log holds several runs: each begins with its time.
+fn dated(event: &Event, text: String) -> String {
+    match event {
+        Event::Started { .. } => format!("{} {text}", Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC")),
+        _ => text,
+    }
+}
+
 fn append(path: &Path, text: &str) {
     // A log that cannot be written (a full disk) must not fail the deploy that it tells of.
-    let _ = append_line(path, text);
+    let _ = append_line(path, &super::harmless(text));
 }

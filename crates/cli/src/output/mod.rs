@@ -8,6 +8,7 @@ mod plain;
 use std::io::{IsTerminal, Write};
 
 use release_core::event::{Event, Observer};
+use release_core::plain_text;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -57,31 +58,35 @@ impl Screen {
 
     /// Why it did not work, and what to do.
     pub(crate) fn error(&self, error: &Error) {
-        self.explain("", error, error.output(), error.help());
+        self.explain(&explanation("", error, error.output(), error.help()));
     }
 
-    /// An error (after `place`, where it happened) with its causes, a command's last lines, and help.
-    pub(crate) fn explain(
-        &self,
-        place: &str,
-        error: &dyn std::error::Error,
-        output: &[String],
-        help: Option<String>,
-    ) {
-        let mut text = format!("error: {place}{error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            text.push_str(&format!("\n  caused by: {error}"));
-            cause = error.source();
-        }
-        for line in output {
-            text.push_str(&format!("\n  | {line}"));
-        }
-        if let Some(help) = help {
-            text.push_str(&format!("\nhelp: {help}"));
-        }
-        let _ = writeln!(std::io::stderr(), "{text}");
+    /// Tells an [`explanation`].
+    pub(crate) fn explain(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{}", harmless(text));
     }
+}
+
+/// An error (after `place`, where it happened) with its causes, a command's last lines, and help.
+pub(crate) fn explanation(
+    place: &str,
+    error: &dyn std::error::Error,
+    output: &[String],
+    help: Option<String>,
+) -> String {
+    let mut text = format!("error: {place}{error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("\n  caused by: {error}"));
+        cause = error.source();
+    }
+    for line in output {
+        text.push_str(&format!("\n  | {line}"));
+    }
+    if let Some(help) = help {
+        text.push_str(&format!("\nhelp: {help}"));
+    }
+    text
 }
 
 impl Observer for Screen {
@@ -107,10 +112,15 @@ impl Observer for Silent {
     fn observe(&self, _: &Event) {}
 }
 
+/// `text` without what would command a terminal: commit messages, file names and logs are others' work.
+fn harmless(text: &str) -> String {
+    text.split('\n').map(plain_text::plain).collect::<Vec<_>>().join("\n")
+}
+
 /// Prints a line; a reader that went away is no reason to stop.
 fn line(text: &str) {
     let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", harmless(text)).and_then(|()| out.flush());
 }
 
 /// A duration for people: `0.21 s`, `12.3 s`, `2 min 5 s`.
@@ -137,5 +147,16 @@ fn without_nulls(value: Value) -> Value {
             Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_is_printed_commands_a_terminal() {
+        let text = "error: \x1b[2J\x1b]0;title\x07`evil\u{9b}31m`\n\thelp: a\rb";
+        assert_eq!(harmless(text), "error: `evil31m`\n\thelp: ab");
     }
 }

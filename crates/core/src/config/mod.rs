@@ -6,10 +6,14 @@
 
 mod fields;
 mod lines;
+mod listen;
 mod parse;
 mod paths;
 mod problem;
+mod proxy;
 mod services;
+mod size;
+mod stop;
 mod wait;
 
 #[cfg(test)]
@@ -18,8 +22,13 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::server::Protocol;
+
+pub use listen::Listen;
 pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
+pub use proxy::{Files, Proxy, Serving, Tls};
+pub use size::Size;
 pub use wait::Wait;
 
 /// The effective configuration of a release.
@@ -54,7 +63,12 @@ pub struct Config {
     pub services: Vec<Service>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
-    /// Where the proxy's configuration is, for `release check`.
+    /// The static files that the proxy serves.
+    #[serde(rename = "static")]
+    pub static_files: Serving,
+    /// The uploads that the proxy serves.
+    pub media: Serving,
+    /// The proxy in front of the app.
     pub proxy: Proxy,
 }
 
@@ -75,6 +89,8 @@ impl Default for Config {
             env_file: ".env".to_owned(),
             services: Vec::new(),
             verify: None,
+            static_files: Serving::default(),
+            media: Serving::default(),
             proxy: Proxy::default(),
         }
     }
@@ -119,6 +135,13 @@ pub struct Frontend {
     pub outputs: Vec<String>,
 }
 
+impl Config {
+    /// The services that listen, each on a socket of its generation.
+    pub fn listening(&self) -> impl Iterator<Item = &Service> {
+        self.services.iter().filter(|service| service.handover == Handover::Socket)
+    }
+}
+
 impl Frontend {
     /// The usual npm front end in `directory`.
     pub fn npm(directory: &str) -> Self {
@@ -155,8 +178,22 @@ pub struct Service {
     pub handover: Handover,
     /// How it shows that it is well.
     pub health: Health,
-    /// The signal that asks it to end, and how long it may take.
-    pub stop: Stop,
+    /// How long its old socket may take to fall quiet; then it is asked to end all the same.
+    #[serde(default = "usual_drain")]
+    pub drain: Wait,
+    /// How it is asked to end; `None` for what is usual for its command.
+    pub stop: Option<Stop>,
+    /// Whether it may fail without failing the deploy.
+    #[serde(default)]
+    pub optional: bool,
+    /// Variables for this service alone.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+/// What releases had before they could say.
+fn usual_drain() -> Wait {
+    Wait::seconds(10)
 }
 
 /// How a service passes from the old generation to the new one.
@@ -166,12 +203,19 @@ pub enum Handover {
     /// The new generation listens on a unix socket of its own (`$SOCKET`) and proves healthy;
     /// `activate`; the old one finishes what it began.
     Socket,
+    /// For workers: the new generation starts, the old one takes no more; `activate`; the old one
+    /// finishes what it has, however long that takes.
+    Overlap,
+    /// For what may run only once: just before `activate` the old one stops and the new one starts.
+    Replace,
 }
 
 /// How a service shows that it is well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Health {
+    /// What it speaks.
+    pub protocol: Protocol,
     /// What is asked: a path that begins with `/`.
     pub path: String,
     /// The `Host` header, which Django compares with `ALLOWED_HOSTS`.
@@ -187,6 +231,7 @@ pub struct Health {
 impl Default for Health {
     fn default() -> Self {
         Self {
+            protocol: Protocol::Http,
             path: "/".to_owned(),
             host: "localhost".to_owned(),
             timeout: Wait::seconds(60),
@@ -196,19 +241,41 @@ impl Default for Health {
     }
 }
 
-/// How a process is asked to end.
+/// How a process is asked to end: one signal after the other, and KILL at the end of all patience.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Stop {
-    /// The signal, such as `TERM`.
+#[serde(from = "Rungs")]
+pub struct Stop(pub Vec<Rung>);
+
+/// Records of releases from before there were ladders hold a single signal.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rungs {
+    One(Rung),
+    Ladder(Vec<Rung>),
+}
+
+impl From<Rungs> for Stop {
+    fn from(rungs: Rungs) -> Self {
+        match rungs {
+            Rungs::One(rung) => Self(vec![rung]),
+            Rungs::Ladder(ladder) => Self(ladder),
+        }
+    }
+}
+
+/// A signal, and how long it may take until it has worked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Such as `TERM`.
     pub signal: String,
-    /// How long it may take before it is killed.
+    /// How long the process may take then.
     pub wait: Wait,
 }
 
-impl Default for Stop {
-    fn default() -> Self {
-        Self { signal: "TERM".to_owned(), wait: Wait::seconds(40) }
+impl Stop {
+    /// A single signal.
+    pub fn one(signal: &str, wait: Wait) -> Self {
+        Self(vec![Rung { signal: signal.to_owned(), wait }])
     }
 }
 
@@ -219,12 +286,4 @@ pub struct Verify {
     pub url: String,
     /// How long it may take until the first good answer.
     pub timeout: Wait,
-}
-
-/// Where the proxy's configuration is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Proxy {
-    /// Its files; none to look in the usual places.
-    pub config: Vec<String>,
 }

@@ -6,8 +6,9 @@ use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
+use super::proxy::{proxy, serving};
 use super::services::services;
-use super::{Config, Django, Frontend, Problem, Problems, Proxy, Python, Verify, Wait};
+use super::{Config, Django, Frontend, Problem, Problems, Python, Verify, Wait};
 use crate::env_file::is_name;
 
 /// A file: its name, as people know it, and what it holds.
@@ -31,6 +32,7 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
             config(value.clone(), &mut report);
             merge(&mut merged, value);
         }
+        report.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
         problems.append(&mut report.problems);
     }
     if !problems.is_empty() {
@@ -105,6 +107,8 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
         services: services(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
+        static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
+        media: serving(&mut fields, "media", ["/media/", "media"], report),
         proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
     };
     check_linked(&config.linked_dirs, &config.linked_files, report);
@@ -147,7 +151,7 @@ fn required(config: &Config, report: &mut Report<'_>) {
 fn app(fields: &mut Fields, report: &mut Report<'_>) -> String {
     let app: String = fields.take("app", report).unwrap_or_default();
     if !app.is_empty() && !is_plain_name(&app) {
-        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        let help = Some(PLAIN_NAME.to_owned());
         report.add(&fields.at("app"), format!("app: `{app}` is not a plain name"), help);
     }
     app
@@ -233,16 +237,19 @@ fn django(value: Value, report: &mut Report<'_>) -> Option<Django> {
     Some(Django { settings: settings.unwrap_or_default(), directory, collectstatic, migrate })
 }
 
-fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<String, String> {
+pub(super) fn env(fields: &mut Fields, report: &mut Report<'_>) -> BTreeMap<String, String> {
     let values: BTreeMap<String, Value> = fields.take("env", report).unwrap_or_default();
     let path = fields.at("env");
     let mut env = BTreeMap::new();
     for (key, value) in values {
         let at = [path.clone(), vec![key.clone()]].concat();
         if !is_name(&key) {
-            report.add(&at, format!("env: `{key}` cannot be the name of a variable"), None);
+            report.add(&at, format!("{}: `{key}` cannot be the name of a variable", name(&path)), None);
         }
         match value {
+            Value::String(text) if text.contains('\0') => {
+                report.add(&at, format!("{} holds a NUL, which no environment can", name(&at)), None);
+            }
             Value::String(text) => drop(env.insert(key, text)),
             Value::Number(number) => drop(env.insert(key, number.to_string())),
             Value::Bool(truth) => drop(env.insert(key, truth.to_string())),
@@ -269,14 +276,7 @@ fn verify(value: Value, report: &mut Report<'_>) -> Option<Verify> {
     Some(Verify { url: url?, timeout })
 }
 
-fn proxy(value: Value, report: &mut Report<'_>) -> Proxy {
-    let mut fields = Fields::new(value, vec!["proxy".to_owned()], report);
-    let proxy = Proxy { config: fields.take("config", report).unwrap_or_default() };
-    fields.finish(report);
-    proxy
-}
-
-fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
+pub(super) fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
     if let Some(wrong) = problem(path) {
         report.add(at, format!("{}: `{path}` {wrong}", name(at)), None);
     }
@@ -287,6 +287,10 @@ pub(super) fn check_words(at: &[String], command: &str, report: &mut Report<'_>)
         report.add(at, format!("{}: a quote is not closed", name(at)), None);
     }
 }
+
+/// What a plain name is, for people.
+pub(super) const PLAIN_NAME: &str =
+    "begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them";
 
 pub(super) fn is_plain_name(text: &str) -> bool {
     let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-' || c == b'_';

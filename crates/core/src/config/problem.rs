@@ -15,12 +15,19 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
+impl Problem {
+    /// Where it is, as it reads before the sentence: `release.yml:3: `.
+    pub fn place(&self) -> String {
+        match self.line {
+            Some(line) => format!("{}:{line}: ", self.file),
+            None => format!("{}: ", self.file),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file, self.what)?,
-            None => write!(f, "{}: {}", self.file, self.what)?,
-        }
+        write!(f, "{}{}", self.place(), self.what)?;
         match &self.help {
             Some(help) => write!(f, " (help: {help})"),
             None => Ok(()),
@@ -28,7 +35,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong, in the order of the files.
+/// Everything that is wrong, in the order of the files and their lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -3,8 +3,10 @@
 use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
-use super::parse::{check_words, is_plain_name};
-use super::{Handover, Health, Service, Stop};
+use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
+use super::stop::stop;
+use super::{Handover, Health, Service};
+use crate::server::Server;
 
 pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
     let mapping: serde_yaml::Mapping = fields.take("services", report).unwrap_or_default();
@@ -23,32 +25,34 @@ pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Serv
 fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) -> Service {
     let mut fields = Fields::new(value, [path, std::slice::from_ref(&key)].concat(), report);
     if !is_plain_name(&key) {
-        let help = Some("use lowercase letters, digits, `-` and `_`".to_owned());
+        let help = Some(PLAIN_NAME.to_owned());
         report.add(&fields.path, format!("services: `{key}` is not a plain name"), help);
     }
     let command: String = fields.take("command", report).unwrap_or_default();
     check_words(&fields.at("command"), &command, report);
-    if !command.is_empty() && !command.contains("$SOCKET") && !command.contains("${SOCKET}") {
+    let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
+    let listens = command.contains("$SOCKET") || command.contains("${SOCKET}");
+    if handover == Handover::Socket && !command.is_empty() && !listens {
         let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
     }
-    let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
-    let health = fields.value("health").map(|value| health(value, fields.at("health"), report));
+    // A quote that is not closed was told above.
+    let words = shell_words::split(&command).unwrap_or_default();
+    let server = Server::of(&words);
+    let usual = Health { protocol: server.protocol(&words), ..Health::default() };
+    let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
+    let drain = fields.take("drain", report).unwrap_or(server.drain());
     let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
+    let optional = fields.take("optional", report).unwrap_or(false);
+    let env = env(&mut fields, report);
     fields.finish(report);
-    Service {
-        name: key,
-        command,
-        handover,
-        health: health.unwrap_or_default(),
-        stop: stop.unwrap_or_default(),
-    }
+    Service { name: key, command, handover, health, drain, stop, optional, env }
 }
 
-fn health(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Health {
-    let usual = Health::default();
+fn health(value: Value, path: Vec<String>, usual: Health, report: &mut Report<'_>) -> Health {
     let mut fields = Fields::new(value, path, report);
     let health = Health {
+        protocol: fields.take("protocol", report).unwrap_or(usual.protocol),
         path: fields.take("path", report).unwrap_or(usual.path),
         host: fields.take("host", report).unwrap_or(usual.host),
         timeout: fields.take("timeout", report).unwrap_or(usual.timeout),
@@ -65,24 +69,4 @@ fn health(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Health {
     }
     fields.finish(report);
     health
-}
-
-fn stop(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Stop {
-    const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
-    let usual = Stop::default();
-    let mut fields = Fields::new(value, path, report);
-    let stop = Stop {
-        signal: fields.take("signal", report).unwrap_or(usual.signal),
-        wait: fields.take("wait", report).unwrap_or(usual.wait),
-    };
-    if !SIGNALS.contains(&stop.signal.as_str()) {
-        let help = Some(format!("use one of {}", SIGNALS.join(", ")));
-        report.add(
-            &fields.at("signal"),
-            format!("{}: unknown signal `{}`", name(&fields.at("signal")), stop.signal),
-            help,
-        );
-    }
-    fields.finish(report);
-    stop
 }

@@ -1,4 +1,5 @@
 use super::{Config, Frontend, Handover, Installer, Source, Wait, parse};
+use crate::server::Protocol;
 
 const MINIMAL: &str = "\
 app: shop
@@ -27,7 +28,43 @@ fn a_small_app_needs_few_lines() {
         (web.name.as_str(), web.handover, web.health.path.as_str()),
         ("web", Handover::Socket, "/healthz")
     );
-    assert_eq!((web.stop.signal.as_str(), config.warm), ("TERM", Wait::ZERO));
+    assert_eq!((web.ladder()[0].signal.as_str(), config.warm), ("TERM", Wait::ZERO));
+}
+
+#[test]
+fn a_server_is_known_by_its_command_and_what_is_said_stands() {
+    let web = |text: &str| {
+        let config = app(&format!("app: shop\nservices: {{web: {{{text}}}}}\n")).unwrap();
+        let web = config.services[0].clone();
+        (web.health.protocol, web.drain.to_string())
+    };
+    assert_eq!(web("command: uvicorn a --uds $SOCKET"), (Protocol::Http, "10s".to_owned()));
+    assert_eq!(web("command: daphne -u $SOCKET a, drain: 5s"), (Protocol::Http, "5s".to_owned()));
+    assert_eq!(web("command: node $SOCKET"), (Protocol::Http, "30s".to_owned()));
+    assert_eq!(web("command: uwsgi -s $SOCKET, health: {path: /x}"), (Protocol::Uwsgi, "10s".to_owned()));
+    assert_eq!(web("command: uwsgi -s $SOCKET, health: {protocol: http}").0, Protocol::Http);
+    let problems =
+        app("app: a\nservices: {web: {command: x $SOCKET, drian: 5s, health: {protocol: spdy}}}\n");
+    assert_eq!(
+        problems.unwrap_err(),
+        [
+            "release.yml:2: services.web.health.protocol: unknown variant `spdy`, expected `http` or `uwsgi`",
+            "release.yml:2: unknown key `services.web.drian` (help: did you mean `drain`?)",
+        ]
+    );
+}
+
+#[test]
+fn the_record_of_an_older_release_still_reads() {
+    let expected = app(&MINIMAL.replace("handover: socket", "stop: TERM 40s")).unwrap();
+    let mut stored = serde_json::to_value(&expected).unwrap();
+    let web = stored["services"][0].as_object_mut().unwrap();
+    web.insert("stop".to_owned(), serde_json::json!({"signal": "TERM", "wait": "40s"}));
+    for key in ["drain", "optional", "env"] {
+        web.remove(key).unwrap();
+    }
+    web["health"].as_object_mut().unwrap().remove("protocol").unwrap();
+    assert_eq!(serde_json::from_value::<Config>(stored).unwrap(), expected);
 }
 
 #[test]
@@ -69,6 +106,17 @@ fn a_configuration_survives_being_stored_with_its_release() {
 }
 
 #[test]
+fn the_single_signal_of_the_first_records_is_still_read() {
+    let mut stored = serde_json::to_value(app(MINIMAL).unwrap()).unwrap();
+    stored["services"][0]["stop"] = serde_json::json!({"signal": "TERM", "wait": "40s"});
+    for added in ["optional", "env", "drain"] {
+        stored["services"][0].as_object_mut().unwrap().remove(added);
+    }
+    let config: Config = serde_json::from_value(stored).unwrap();
+    assert_eq!(config.services[0].patience().as_secs(), 40);
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_line_and_a_way_out() {
     let text = "\
 app: My Shop
@@ -86,22 +134,22 @@ services:
 django: {seting: x}
 ";
     let expected = [
-        "release.yml:1: app: `My Shop` is not a plain name (help: use lowercase letters, digits, `-` and `_`)",
+        "release.yml:1: app: `My Shop` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
+        "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
         "release.yml:3: keep: 1 leaves nothing to go back to (help: keep at least 2: the active release and the one to go back to)",
         "release.yml:4: python.version is a number, and 3.10 would become 3.1 (help: put it in quotes: `version: \"3.11\"`)",
-        "release.yml:13: unknown key `django.seting` (help: did you mean `settings`?)",
-        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
-        "release.yml:10: services.web.handover: unknown variant `teleport`, expected `socket`",
-        "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
-        "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
-        "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2)",
-        "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
         "release.yml:5: linked_dirs: `/etc` is absolute; write it relative to the release",
         "release.yml:5: linked_dirs: `../up` leaves the release by `..`",
         "release.yml:5: linked_dirs: `media/cache` and `media` lie one within the other (help: link the outer one only)",
         "release.yml:5: linked_dirs: `media` is named twice (help: name it once)",
         "release.yml:5: linked_dirs: `run` is a name that release itself uses",
-        "release.yml:2: unknown key `kepe` (help: did you mean `keep`?)",
+        "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
+        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
+        "release.yml:10: services.web.handover: unknown variant `teleport`, expected one of `socket`, `overlap`, `replace`",
+        "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
+        "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
+        "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2; KILL comes by itself at the end)",
+        "release.yml:13: unknown key `django.seting` (help: did you mean `settings`?)",
     ];
     assert_eq!(app(text).unwrap_err(), expected);
 }
@@ -136,4 +184,97 @@ fn hostile_and_broken_files_are_refused_with_a_line() {
 fn a_servers_problem_names_the_servers_file() {
     let problems = both(MINIMAL, Some("keep: 5\nbrunch: main\n")).unwrap_err();
     assert_eq!(problems, ["/srv/shop/release.yml:2: unknown key `brunch` (help: did you mean `branch`?)"]);
+}
+
+#[test]
+fn what_the_proxy_serves_is_guessed_or_said() {
+    let served = |text: &str| {
+        let config = app(text).unwrap();
+        let place = |files: super::Files| format!("{} {}", files.url, files.directory);
+        (config.served_static().map(place), config.served_media().map(place))
+    };
+    assert_eq!(served("app: shop\n"), (None, None));
+    let django = "app: shop\ndjango: {settings: a}\nlinked_dirs: [media]\n";
+    let usual = (Some("/static/ static_root".to_owned()), Some("/media/ media".to_owned()));
+    assert_eq!(served(django), usual);
+    assert_eq!(served(&format!("{django}static: false\nmedia: false\n")), (None, None));
+    let said = format!("{django}static: {{directory: web/dist}}\nmedia: {{url: /files/}}\n");
+    assert_eq!(served(&said), (Some("/static/ web/dist".to_owned()), Some("/files/ media".to_owned())));
+}
+
+#[test]
+fn the_proxy_can_be_described() {
+    let text = "\
+app: shop
+proxy:
+  server_name: shop.example.org *.shop.example.org
+  listen: 127.0.0.1:8443
+  max_body: 512m
+  tls: {certificate: /etc/ssl/shop.pem, key: /etc/ssl/shop.key}
+";
+    let proxy = app(text).unwrap().proxy;
+    assert_eq!(proxy.server_name, ["shop.example.org", "*.shop.example.org"]);
+    assert_eq!(proxy.listen.map(|listen| listen.port), Some(8443));
+    assert_eq!((proxy.max_body.0, proxy.tls.unwrap().key.as_str()), (512 << 20, "/etc/ssl/shop.key"));
+    assert_eq!(app("app: shop\nproxy: {listen: 80}\n").unwrap().proxy.max_body.to_string(), "20m");
+}
+
+#[test]
+fn a_wrong_proxy_is_told_with_its_line() {
+    let text = "\
+app: shop
+static: {url: /static, directory: ../x}
+media: {url: \"/a;b/\", dir: media}
+proxy:
+  server_name: [\"shop.example.org;\", ok.example.org]
+  listen: localhost:80
+  max_body: 20mb
+  tls: {certificate: /etc/ssl/shop.pem}
+";
+    let expected = [
+        "release.yml:2: static.url: `/static` does not begin and end with `/`, or is not plain (help: write it like `/static/`)",
+        "release.yml:2: static.directory: `../x` leaves the release by `..`",
+        "release.yml:3: media.url: `/a;b/` does not begin and end with `/`, or is not plain (help: write it like `/media/`)",
+        "release.yml:3: unknown key `media.dir` (help: known keys are url, directory)",
+        "release.yml:5: proxy.server_name: `shop.example.org;` is no name of a host (help: write it like `shop.example.org`)",
+        "release.yml:6: proxy.listen: expected a port or an address with one, such as 127.0.0.1:8080",
+        "release.yml:7: proxy.max_body: expected a size such as 512k, 20m or 1g",
+        "release.yml:8: proxy.tls: `key` is missing (help: name the file: `key: /etc/letsencrypt/live/…`)",
+    ];
+    assert_eq!(app(text).unwrap_err(), expected);
+}
+
+#[test]
+fn a_worker_stops_by_a_ladder_of_signals() {
+    let with = |stop: &str| {
+        app(&format!(
+            "app: shop\nservices:\n  worker: {{command: celery -A shop worker, handover: overlap, optional: true, \
+             env: {{N: 1}}, stop: {stop}}}\n"
+        ))
+    };
+    let rungs = |stop: &str| {
+        let config = with(stop).unwrap();
+        let ladder = config.services[0].ladder();
+        ladder.iter().map(|rung| format!("{} {}", rung.signal, rung.wait)).collect::<Vec<_>>()
+    };
+    assert_eq!(rungs("[TERM 10m, INT 30s, INT 30s, KILL]"), ["TERM 10m", "INT 30s", "INT 30s"]);
+    assert_eq!(rungs("INT"), ["INT 40s"]);
+    assert_eq!(rungs("{signal: QUIT, wait: 5s}"), ["QUIT 5s"]);
+    assert_eq!(with("[INT 90s]").unwrap().services[0].patience().as_secs(), 90);
+    for (stop, wrong) in [
+        ("[KILL]", "names no signal but KILL"),
+        ("[KILL, TERM 5s]", "unknown signal `KILL`"),
+        ("[TERM soon]", "`TERM soon` has no length of time"),
+        ("[5]", "should be signals like `TERM 10m`"),
+    ] {
+        let problems = with(stop).unwrap_err();
+        assert!(problems[0].starts_with("release.yml:3: services.worker.stop"), "{problems:?}");
+        assert!(problems[0].contains(wrong), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_variable_that_no_environment_can_hold_is_refused() {
+    let problems = app(&format!("{MINIMAL}env: {{A: \"x\\0y\", B: \"two\\nlines\"}}\n")).unwrap_err();
+    assert_eq!(problems, ["release.yml:5: env.A holds a NUL, which no environment can"]);
 }

@@ -104,6 +104,7 @@ fn scene() -> Scene {
         action: scene.run.action,
         generation: scene.run.generation.clone(),
         revision: scene.run.revision.clone(),
+        stand_in: None,
         previous: Some(old),
         by: "ana".to_owned(),
     };

@@ -97,7 +97,17 @@ fn undoing_stops_at_the_first_that_cannot_be_undone() {
 fn a_failure_after_activate_says_so() {
     let scene = Scene::new();
     let plan = Plan::default().step(deed("activate")).step(Deed { fails: true, ..deed("verify") });
+    let layout = &scene.run.layout;
+    scene.host.put_link(layout.current(), layout.current_target(scene.run.release()));
     assert!(matches!(scene.pipeline().run(&plan), Ended::Undone { after_activate: true, .. }));
+}
+
+#[test]
+fn nobody_saw_a_release_that_could_not_be_activated() {
+    let scene = Scene::new();
+    scene.host.put_link(scene.run.layout.current(), "releases/20261119T101500Z-aaaaaaa");
+    let plan = Plan::default().step(deed("boot")).step(Deed { fails: true, ..deed("activate") });
+    assert!(matches!(scene.pipeline().run(&plan), Ended::Undone { after_activate: false, .. }));
 }
 
 #[test]
@@ -168,5 +178,18 @@ fn a_journal_that_cannot_be_written_turns_the_run_back() {
             .into_iter()
             .filter(|effect| effect.ends_with(".half") && effect.starts_with("write"));
         assert_eq!(acted.count(), begun, "an effect without its intent, record {n}");
+    }
+}
+
+#[test]
+fn a_full_disk_keeps_nobody_from_the_steps_that_make_room() {
+    // The first mark is that of `activate`; from number 2 on it is those of `drain` and `prune`.
+    for refused in 2..6 {
+        let scene = Scene::new();
+        scene.journal.fail_at(refused);
+        let plan = Plan::default().step(deed("activate")).afterwards(deed("drain")).afterwards(deed("prune"));
+        assert!(matches!(scene.pipeline().run(&plan), Ended::Completed));
+        assert!(scene.stands("drain") && scene.stands("prune"), "mark {refused}");
+        assert!(scene.recorder.warnings().is_empty());
     }
 }

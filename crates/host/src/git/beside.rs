@@ -23,7 +23,10 @@ impl UnixHost {
 /// Takes over the refs, so that the other side knows what need not be sent, and names the
 /// mirror's objects as an alternate.
 fn borrow(place: &Path, mirror: &Path) -> io::Result<()> {
-    fs::create_dir_all(place.join("objects/info"))?;
+    for part in ["info", "pack"] {
+        // Without the latter libgit2 writes what it fetches to the working directory.
+        fs::create_dir_all(place.join("objects").join(part))?;
+    }
     let objects = format!("{}\n", mirror.join("objects").display());
     fs::write(place.join("objects/info/alternates"), objects)?;
     for file in ["HEAD", "packed-refs"] {

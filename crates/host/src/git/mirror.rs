@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -53,7 +52,7 @@ pub(super) fn fetch(
         return Err(error);
     }
     match worker.join() {
-        Ok(result) => result.map_err(|source| unreachable(url, source)),
+        Ok(result) => result.map_err(|source| failed_fetch(mirror, url, source)),
         Err(panic) => std::panic::resume_unwind(panic),
     }
 }
@@ -77,7 +76,7 @@ fn listen(
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) if last.elapsed() > SILENCE => {
                 return Err(HostError::TimedOut {
-                    what: format!("an answer from {}", shown(url)),
+                    what: format!("an answer from {}", without_password(url)),
                     limit: SILENCE,
                 });
             }
@@ -152,17 +151,13 @@ fn ready(mirror: &Path) -> Result<Repository, git2::Error> {
     Ok(repository)
 }
 
-/// Relative addresses of submodules start here, and git-lfs asks here for its files.
+/// Relative addresses of submodules start here, and git-lfs asks here for its files. Passwords
+/// come from the credential helper then: none is stored.
 fn remember(repository: &Repository, url: &str) -> Result<(), git2::Error> {
+    let url = without_password(url);
     let mut config = repository.config()?;
-    if config.get_string("remote.origin.url").ok().as_deref() != Some(url) {
-        config.set_str("remote.origin.url", url)?;
-    }
-    if shown(url) != url {
-        // There is a password in it.
-        let file = repository.path().join("config");
-        let closed = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
-        closed.map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    if config.get_string("remote.origin.url").ok().as_deref() != Some(&url) {
+        config.set_str("remote.origin.url", &url)?;
     }
     Ok(())
 }
@@ -194,8 +189,22 @@ fn remove_files(directory: &Path, deep: bool, unwanted: &dyn Fn(&str) -> bool) -
     Ok(())
 }
 
+fn failed_fetch(mirror: &Path, url: &str, source: git2::Error) -> HostError {
+    // libgit2 has no code for it.
+    if source.message().contains("No space left on device") {
+        let help = format!("free some space: `df -h {}`", mirror.display());
+        return git_error(format!("cannot store what {} sent", without_password(url)), Some(help), source);
+    }
+    unreachable(url, source)
+}
+
 fn unreachable(url: &str, source: git2::Error) -> HostError {
-    let url = shown(url);
+    let url = without_password(url);
+    if is_path(&url) && !Path::new(&url).exists() {
+        let help =
+            format!("correct `repository:` in the root's release.yml, or make it: `git init --bare {url}`");
+        return git_error(format!("there is no repository at {url}"), Some(help), source);
+    }
     let help = not_ours(&source, &url).unwrap_or_else(|| {
         let ssh = if is_ssh(&url) { " (what ~/.ssh/config says is not followed)" } else { "" };
         format!("can this user reach it? `git ls-remote {url}`{ssh}")
@@ -203,12 +212,16 @@ fn unreachable(url: &str, source: git2::Error) -> HostError {
     git_error(format!("cannot fetch from {url}"), Some(help), source)
 }
 
+fn is_path(url: &str) -> bool {
+    !url.contains("://") && !is_ssh(url)
+}
+
 fn is_ssh(url: &str) -> bool {
     url.starts_with("ssh://") || (!url.contains("://") && !url.starts_with('/') && url.contains(':'))
 }
 
-/// The address without the password that may stand in it.
-fn shown(url: &str) -> String {
+/// A repository's address without the password that may stand in it.
+pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match authority.rsplit_once('@') {
@@ -232,14 +245,29 @@ mod tests {
             ("git@example.org:shop.git", "git@example.org:shop.git"),
             ("/srv/git/a@b.git", "/srv/git/a@b.git"),
         ] {
-            assert_eq!(shown(url), expected);
+            assert_eq!(without_password(url), expected);
         }
+    }
+
+    #[test]
+    fn a_full_disk_is_not_the_fault_of_the_server() {
+        let full = git2::Error::from_str("cannot extend packfile: No space left on device");
+        let error = failed_fetch(Path::new("/srv/shop/repo"), "/srv/git/shop.git", full);
+        assert_eq!(error.to_string(), "cannot store what /srv/git/shop.git sent");
+        assert_eq!(error.help().unwrap(), "free some space: `df -h /srv/shop/repo`");
+    }
+
+    #[test]
+    fn a_path_with_nothing_there_is_told_as_that() {
+        let error = unreachable("/nowhere/shop.git", git2::Error::from_str("unsupported URL protocol"));
+        assert_eq!(error.to_string(), "there is no repository at /nowhere/shop.git");
+        assert!(error.help().unwrap().ends_with("`git init --bare /nowhere/shop.git`"));
     }
 
     #[test]
     fn help_for_ssh_says_what_is_not_followed() {
         let help = |url| unreachable(url, git2::Error::from_str("no")).help().unwrap();
-        assert_eq!(help("/srv/git/shop.git"), "can this user reach it? `git ls-remote /srv/git/shop.git`");
+        assert_eq!(help("/"), "can this user reach it? `git ls-remote /`");
         for ssh in ["git@example.org:shop.git", "ssh://git@example.org/shop.git"] {
             assert!(help(ssh).contains("~/.ssh/config"), "{ssh}");
         }

@@ -18,6 +18,8 @@ use release_core::revision::Revision;
 
 use crate::UnixHost;
 
+pub use mirror::without_password;
+
 impl Git for UnixHost {
     fn fetch(&self, mirror: &Path, url: &str, progress: &dyn Fn(Progress)) -> HostResult<()> {
         mirror::fetch(mirror, url, progress, &self.interruption)
@@ -76,7 +78,12 @@ fn failed(what: String, source: git2::Error) -> HostError {
     git_error(what, None, source)
 }
 
-fn git_error(
+fn git_error(what: String, help: Option<String>, source: git2::Error) -> HostError {
+    // Its class and code say nothing to people.
+    because(what, help, source.message().trim())
+}
+
+fn because(
     what: String,
     help: Option<String>,
     source: impl Into<Box<dyn std::error::Error + Send + Sync>>,

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use release_core::host::{HostError, HostResult};
 use release_core::run::RunId;
 
-use super::git_error;
+use super::because;
 
 /// What no configuration of this user or this machine may change in a release.
 const PLAIN: [&str; 4] =
@@ -73,7 +73,7 @@ pub(super) fn not_started(command: &Command, source: io::Error) -> HostError {
     let program = command.get_program().to_string_lossy().into_owned();
     if source.kind() == ErrorKind::NotFound {
         let help = format!("apt install {program}");
-        return git_error(format!("cannot find `{program}`"), Some(help), source);
+        return because(format!("cannot find `{program}`"), Some(help), source);
     }
     HostError::Spawn { program, source }
 }
@@ -84,5 +84,5 @@ fn not_done(command: &Command, output: &Output) -> HostError {
     let program = command.get_program().to_string_lossy();
     let printed = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     let why = if printed.is_empty() { output.status.to_string() } else { printed };
-    git_error(format!("`{program} {}` failed", words.join(" ")), None, why)
+    because(format!("`{program} {}` failed", words.join(" ")), None, why)
 }

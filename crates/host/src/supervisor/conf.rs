@@ -16,7 +16,8 @@ pub(super) struct Unwritable {
 
 type Written = Result<String, Unwritable>;
 
-/// supervisord's own configuration.
+/// supervisord's own configuration. What programs print is for nobody else to read; the files
+/// that they make are what they would be anywhere.
 pub(super) fn manager(layout: &Layout, as_root: bool) -> Written {
     let home = path("the directory", &layout.supervisor())?;
     if home.contains(['*', '?', '[']) {
@@ -34,6 +35,7 @@ logfile_backups=3
 pidfile={pid}
 childlogdir={home}
 directory={home}
+umask=077
 nocleanup=true
 
 [unix_http_server]
@@ -71,11 +73,12 @@ stopsignal={signal}
 stopwaitsecs={wait}
 stopasgroup=false
 killasgroup=true
+umask=022
 redirect_stderr=true
 stdout_logfile={log}
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=3
-",
+{climb}",
         name = name(&program.name)?,
         command = command(&program.command)?,
         directory = path("the directory", &program.directory)?,
@@ -83,9 +86,29 @@ stdout_logfile_backups=3
         trusted_after = if runs_once { 0 } else { 1 },
         signal = program.stop_signal,
         wait = program.stop_wait.as_millis().div_ceil(1000),
+        climb = climb_line(&program.climb),
         // Of all values supervisord expands this one twice.
         log = path("the log", &program.log)?.replace('%', "%%"),
     ))
+}
+
+/// Further signals for the program of this file, each so long after the first.
+pub(super) fn climb(conf: &str) -> Vec<(Duration, String)> {
+    let line = conf.lines().find_map(|line| line.strip_prefix(CLIMB)).unwrap_or_default();
+    let rung = |text: &str| {
+        let (millis, signal) = text.split_once(' ')?;
+        Some((Duration::from_millis(millis.parse().ok()?), signal.to_owned()))
+    };
+    line.split(", ").filter_map(rung).collect()
+}
+
+/// supervisord knows but one signal: the further ones are a comment that we read again.
+const CLIMB: &str = "; then ";
+
+fn climb_line(climb: &[(Duration, String)]) -> String {
+    let rungs: Vec<String> =
+        climb.iter().map(|(after, signal)| format!("{} {signal}", after.as_millis())).collect();
+    if rungs.is_empty() { String::new() } else { format!("{CLIMB}{}\n", rungs.join(", ")) }
 }
 
 /// How long supervisord waits for the program of this file to stop.
@@ -157,6 +180,7 @@ mod tests {
             directory: "/srv/shop/releases/20261120T101500Z-3f2c1a9".into(),
             stop_signal: "TERM".to_owned(),
             stop_wait: Duration::from_millis(40_500),
+            climb: Vec::new(),
             log: "/srv/shop/.release/log/service/web.log".into(),
             restart: true,
         }
@@ -177,6 +201,7 @@ logfile_backups=3
 pidfile=/srv/shop/.release/supervisor/supervisord.pid
 childlogdir=/srv/shop/.release/supervisor
 directory=/srv/shop/.release/supervisor
+umask=077
 nocleanup=true
 
 [unix_http_server]
@@ -212,6 +237,7 @@ stopsignal=TERM
 stopwaitsecs=41
 stopasgroup=false
 killasgroup=true
+umask=022
 redirect_stderr=true
 stdout_logfile=/srv/shop/.release/log/service/web.log
 stdout_logfile_maxbytes=10MB

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use release_core::host::{HostError, HostResult};
 use release_core::layout::Layout;
+use release_core::service::Program;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a process may take to end before it is killed; its users wait for its successor.
@@ -49,6 +50,18 @@ pub(super) fn programs(layout: &Layout) -> HostResult<Vec<Process>> {
             || (Some(process.session) == session && works_below(*process, &root))
     };
     Ok(processes.into_iter().filter(is_left_behind).collect())
+}
+
+/// What is left of `programs` that have ended: the workers of a master that was killed.
+pub(super) fn orphans(layout: &Layout, programs: &[String]) -> HostResult<Vec<Process>> {
+    let root = format!("RELEASE_ROOT={}", layout.root().display()).into_bytes();
+    let names: Vec<Vec<u8>> =
+        programs.iter().map(|program| format!("{}={program}", Program::VARIABLE).into_bytes()).collect();
+    let is_orphan = |process: &Process| {
+        let environment = strings(*process, "environ");
+        environment.contains(&root) && names.iter().any(|name| environment.contains(name))
+    };
+    Ok(all()?.into_iter().filter(is_orphan).collect())
 }
 
 /// Asks what `find` finds to end, and kills what does not.

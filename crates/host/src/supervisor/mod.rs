@@ -34,34 +34,43 @@ impl Services for UnixHost {
     }
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
-        self.ensure_manager()?;
+        // Before it starts: what an older file says of them, as in a root that was moved, could keep it from starting.
         self.write_programs(programs)?;
+        let launches = !self.manager_runs()?;
+        self.ensure_manager()?;
         let rpc = self.rpc();
         self.unless_interrupted(async {
             let known = rpc.processes().await.map_err(|error| refused("does not say what it runs", error))?;
             let runs = |program: &&Program| {
                 let alive = [State::Starting, State::Running];
-                known.iter().any(|known| known.name == program.name && alive.contains(&known.state))
+                // A new manager has started all of them, and what is to run once may be done.
+                let began = launches && !program.restart;
+                began || known.iter().any(|known| known.name == program.name && alive.contains(&known.state))
             };
             let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
             // What supervisord knows of them may be out of date.
             let chosen = |name: &str| idle.iter().any(|program| program.name == name);
             let patience = idle.iter().map(|program| program.stop_wait).max().unwrap_or_default();
             programs::end(&rpc, chosen, Then::Forget, patience).await?;
-            programs::begin(&rpc, &idle).await
+            programs::begin(&rpc, &idle).await.map_err(|error| self.with_moved(error))
         })
     }
 
-    fn stop(&self, programs: &[String]) -> HostResult<()> {
-        let patience: HostResult<Vec<Duration>> =
-            programs.iter().map(|program| self.withdraw(program)).collect();
-        let longest = patience?.into_iter().max().unwrap_or_default();
-        if !self.manager_runs()? && self.has_left_something_behind()? {
-            // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
-            self.ensure_manager()?;
-        }
+    fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
+        self.withdraw_all(programs)?;
         let chosen = |name: &str| programs.iter().any(|program| program == name);
-        self.unless_interrupted(programs::end(&self.rpc(), chosen, Then::Forget, longest))?;
+        self.unless_interrupted(programs::begin_end(&self.rpc(), chosen))
+    }
+
+    fn stop(&self, programs: &[String]) -> HostResult<()> {
+        let longest = self.withdraw_all(programs)?;
+        let climbs = self.climbs(programs)?;
+        let chosen = |name: &str| programs.iter().any(|program| program == name);
+        self.unless_interrupted(async {
+            programs::end_climbing(&self.rpc(), chosen, Then::Forget, longest, climbs).await?;
+            left_behind::end("what a service left behind", || left_behind::orphans(&self.layout, programs))
+                .await
+        })?;
         programs.iter().try_for_each(|program| self.forget_withdrawn(program))
     }
 
@@ -96,6 +105,18 @@ impl Services for UnixHost {
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
 impl UnixHost {
+    /// Takes the programs' files away, and gives the longest patience that one of them wants.
+    fn withdraw_all(&self, programs: &[String]) -> HostResult<Duration> {
+        let patience: HostResult<Vec<Duration>> =
+            programs.iter().map(|program| self.withdraw(program)).collect();
+        let longest = patience?.into_iter().max().unwrap_or_default();
+        if !self.manager_runs()? && self.has_left_something_behind()? {
+            // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
+            self.ensure_manager()?;
+        }
+        Ok(longest)
+    }
+
     fn rpc(&self) -> Rpc {
         Rpc { socket: self.layout.supervisor_socket() }
     }
@@ -116,8 +137,26 @@ impl UnixHost {
     }
 }
 
+impl UnixHost {
+    /// A supervisord goes on in a root that was moved, but looks for its files where they were.
+    fn with_moved(&self, error: HostError) -> HostError {
+        match error {
+            HostError::Services { what, help: None, source } => HostError::Services {
+                what,
+                help: Some(format!(
+                    "look at the files in {}; if this root was moved or copied: `release stop`, then `release start`",
+                    self.layout.supervisor_programs().display()
+                )),
+                source,
+            },
+            other => other,
+        }
+    }
+}
+
 fn refused(what: impl Into<String>, error: RpcError) -> HostError {
-    HostError::Services { what: what.into(), help: None, source: Some(error.into()) }
+    let help = error.is_forbidden().then(|| "run it as the user who deploys".to_owned());
+    HostError::Services { what: what.into(), help, source: Some(error.into()) }
 }
 
 fn unwritable(error: conf::Unwritable) -> HostError {

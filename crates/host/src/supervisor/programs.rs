@@ -1,5 +1,6 @@
 //! The programs of supervisord: how each comes and goes.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ const UNKNOWN_PATIENCE: Duration = Duration::from_secs(600);
 /// supervisord reads only what ends in `.conf`.
 const WITHDRAWN: &str = "ending";
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// By program: the signals that are still to come, each so long after the first.
+pub(super) type Climbs = BTreeMap<String, VecDeque<(Duration, String)>>;
 
 /// What becomes of a program that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,16 @@ impl UnixHost {
         Ok(patience?.into_iter().flatten().max().unwrap_or_default())
     }
 
+    /// Which further signals each withdrawn program gets while it does not end.
+    pub(super) fn climbs(&self, programs: &[String]) -> HostResult<Climbs> {
+        let mut climbs = Climbs::new();
+        for program in programs {
+            let text = self.read(&self.withdrawn_file(program))?.unwrap_or_default();
+            climbs.insert(program.clone(), conf::climb(&String::from_utf8_lossy(&text)).into());
+        }
+        Ok(climbs)
+    }
+
     fn patience(&self, file: &Path) -> HostResult<Option<Duration>> {
         let text = self.read(file)?.unwrap_or_default();
         Ok(conf::patience(&String::from_utf8_lossy(&text)))
@@ -99,6 +113,15 @@ pub(super) async fn begin(rpc: &Rpc, programs: &[&Program]) -> HostResult<()> {
     Ok(())
 }
 
+/// Asks the programs that `chosen` picks to end, and does not wait for it.
+pub(super) async fn begin_end(rpc: &Rpc, chosen: impl Fn(&str) -> bool) -> HostResult<()> {
+    match end_once(rpc, &chosen, Then::Keep).await {
+        Ok(_) | Err(RpcError::Absent(_)) => Ok(()),
+        Err(error) if error.is(fault::SHUTDOWN_STATE) => Ok(()),
+        Err(error) => Err(refused("cannot stop what it runs", error)),
+    }
+}
+
 /// Ends the programs that `chosen` picks, all at once, and waits until they have; fine when
 /// there are none or no supervisord runs.
 pub(super) async fn end(
@@ -107,8 +130,20 @@ pub(super) async fn end(
     then: Then,
     patience: Duration,
 ) -> HostResult<()> {
+    end_climbing(rpc, chosen, then, patience, Climbs::new()).await
+}
+
+/// Like [`end`]; what does not end gets its further signals when they are due.
+pub(super) async fn end_climbing(
+    rpc: &Rpc,
+    chosen: impl Fn(&str) -> bool,
+    then: Then,
+    patience: Duration,
+    mut climbs: Climbs,
+) -> HostResult<()> {
     let (started, limit) = (Instant::now(), patience + MARGIN);
     loop {
+        climb(rpc, &mut climbs, started.elapsed()).await?;
         match end_once(rpc, &chosen, then).await {
             Ok(left) if left.is_empty() => return Ok(()),
             Ok(left) if started.elapsed() > limit => {
@@ -122,6 +157,22 @@ pub(super) async fn end(
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Sends the signals that are due.
+async fn climb(rpc: &Rpc, climbs: &mut Climbs, elapsed: Duration) -> HostResult<()> {
+    for (program, rungs) in climbs {
+        if rungs.front().is_some_and(|(due, _)| *due <= elapsed)
+            && let Some((_, signal)) = rungs.pop_front()
+        {
+            let sent = rpc.signal(program, &signal).await;
+            match tolerate(sent, &[fault::NOT_RUNNING, fault::BAD_NAME, fault::SHUTDOWN_STATE]) {
+                Ok(()) | Err(RpcError::Absent(_)) => {}
+                Err(error) => return Err(refused(format!("cannot signal `{program}`"), error)),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Goes once through the chosen programs and gives those that are still there. What has exited

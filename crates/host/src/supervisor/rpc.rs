@@ -41,6 +41,11 @@ pub(super) enum RpcError {
 }
 
 impl RpcError {
+    /// Whether this user may not talk to it.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, RpcError::Unreachable(source) if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether it refused for the reason with this number.
     pub(super) fn is(&self, fault: i32) -> bool {
         matches!(self, RpcError::Fault(refusal) if refusal.code() == fault)
@@ -104,6 +109,11 @@ impl Rpc {
     /// Asks a program to end and does not wait for it.
     pub(super) async fn stop(&self, program: &str) -> Result<(), RpcError> {
         self.call("supervisor.stopProcess", vec![text(program), Value::Boolean(false)]).await.map(|_| ())
+    }
+
+    /// Sends a signal, such as `INT`, to a program's process.
+    pub(super) async fn signal(&self, program: &str, signal: &str) -> Result<(), RpcError> {
+        self.call("supervisor.signalProcess", vec![text(program), text(signal)]).await.map(|_| ())
     }
 
     /// Asks it to end itself.

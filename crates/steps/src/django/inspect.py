@@ -43,6 +43,20 @@ def migrations(errors):
     return applied, [about(m) for m, _ in executor.migration_plan(leaves)]
 
 
+def sqlite_files():
+    import os
+
+    from django.conf import settings
+
+    names = [
+        str(database.get("NAME") or "")
+        for database in settings.DATABASES.values()
+        if database.get("ENGINE", "").endswith(("sqlite3", "spatialite"))
+    ]
+    # A URI or a database in memory is no file that a release could lose.
+    return [os.path.realpath(name) for name in names if name and not name.startswith(("file:", ":memory:"))]
+
+
 def inspect():
     import django
     from django.conf import settings
@@ -56,6 +70,7 @@ def inspect():
     root = getattr(settings, "STATIC_ROOT", None)
     return {
         "static_root": str(root) if root else None,
+        "sqlite": sqlite_files(),
         "applied": applied,
         "pending": pending,
         "checks": errors,

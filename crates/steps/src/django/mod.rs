@@ -21,6 +21,9 @@ const MARK: &str = "@release-inspect:";
 pub(crate) struct Inspection {
     /// Where `collectstatic` writes.
     pub(crate) static_root: Option<String>,
+    /// The real paths of its SQLite databases.
+    #[serde(default)]
+    pub(crate) sqlite: Vec<String>,
     /// What the database has, in the order of the migrations.
     pub(crate) applied: Vec<(String, String)>,
     /// What it lacks, in the order in which it would be applied.
@@ -51,6 +54,16 @@ impl Migration {
 pub(crate) fn names<'a>(migrations: impl IntoIterator<Item = &'a Migration>) -> String {
     let names = migrations.into_iter().map(|migration| format!("{}.{}", migration.app, migration.name));
     names.collect::<Vec<_>>().join(", ")
+}
+
+/// Like [`names`], where there may be more of them than people care to read.
+pub(crate) fn brief(migrations: &[Migration]) -> String {
+    match migrations {
+        [first, second, third, rest @ ..] if rest.len() > 2 => {
+            format!("{} and {} more", names([first, second, third]), rest.len())
+        }
+        few => names(few),
+    }
 }
 
 /// The release's Python, where `manage.py` is, with the environment of the app's services.

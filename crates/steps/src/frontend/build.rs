@@ -70,7 +70,7 @@ impl Bundle {
     fn store(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
         cache::begin(cx, &self.entry)?;
         for output in &self.frontend.outputs {
-            let made = below(directory, output);
+            let made = self.output(cx, directory, output)?;
             if cx.host.kind(&made)?.is_none() {
                 return Err(StepError::Refused {
                     what: format!("`{}` succeeded, but made no {output}", self.frontend.build),
@@ -86,13 +86,34 @@ impl Bundle {
         Ok(cache::mark_used(cx, &self.entry)?)
     }
 
-    fn restore(&self, cx: &Context<'_>, directory: &Path) -> HostResult<()> {
+    fn restore(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
         for output in &self.frontend.outputs {
-            let into = below(directory, output);
+            let into = self.output(cx, directory, output)?;
             cx.host.remove(&into)?;
             copy(cx, &self.stored(output), &into)?;
         }
         Ok(())
+    }
+
+    /// Where an output is in the release: what a tracked symlink on its way leads to is not ours to replace.
+    fn output(&self, cx: &Context<'_>, directory: &Path, output: &str) -> Result<PathBuf, StepError> {
+        let (top, path) = (in_release(cx, "."), below(directory, output));
+        let mut above = None;
+        for ancestor in path.ancestors().skip(1) {
+            above = cx.host.resolve(ancestor)?;
+            if above.is_some() {
+                break;
+            }
+        }
+        let real_top = cx.host.resolve(&top)?;
+        match above.zip(real_top).is_some_and(|(above, top)| above.starts_with(top)) {
+            true => Ok(path),
+            false => Err(StepError::Refused {
+                what: format!("the output {output} of {} leads out of the release", self.name()),
+                help: "look for a tracked symlink on its way, or change `frontend: [{outputs: …}]`"
+                    .to_owned(),
+            }),
+        }
     }
 
     fn stored(&self, output: &str) -> PathBuf {

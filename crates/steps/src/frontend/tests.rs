@@ -213,3 +213,14 @@ fn a_failing_build_tells_its_last_lines() {
     assert_eq!(error.output(), [output]);
     assert!(error.help().unwrap().contains("devDependencies"));
 }
+
+#[test]
+fn an_output_below_a_link_out_of_the_release_replaces_nothing_there() {
+    let mut scene = scene(app().link("frontend/static", "/srv/shop/shared/static"));
+    scene.host.put_file("/srv/shop/shared/static/bundle/precious.js", "1");
+    let outputs = vec!["static/bundle".to_owned()];
+    scene.facts.config.frontend = Some(vec![Frontend { outputs, ..Frontend::npm("frontend") }]);
+    let error = scene.run(&Frontends).unwrap_err();
+    assert_eq!(error.to_string(), "the output static/bundle of frontend leads out of the release");
+    assert_eq!(scene.host.text("/srv/shop/shared/static/bundle/precious.js").as_deref(), Some("1"));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use release_core::config::{Config, Frontend, Installer, Service};
+use release_core::config::{Config, Frontend, Handover, Installer, Service};
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
 
@@ -40,7 +40,7 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
     let name = &service.name;
     let mut problems = Vec::new();
     let length = layout.socket(&longest_generation(), name).as_os_str().len();
-    if length > SOCKET_PATH_LIMIT {
+    if service.handover == Handover::Socket && length > SOCKET_PATH_LIMIT {
         problems.push(Problem::new(
             format!(
                 "services.{name}: its socket's path has {length} bytes, and {SOCKET_PATH_LIMIT} is the limit"

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use release_core::config::Config;
 use release_core::env_file;
-use release_core::host::{Host, HostError, HostResult};
+use release_core::host::{Host, HostError, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::release::ReleaseId;
 use release_core::step::StepError;
@@ -67,7 +67,16 @@ fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Probl
         }
     }
     for place in places {
-        if !host.is_writable(&place)? {
+        if host
+            .resolve(&place)?
+            .is_some_and(|real| host.kind(&real).is_ok_and(|kind| kind != Some(Kind::Directory)))
+        {
+            let path = place.display();
+            problems.push(Problem::new(
+                format!("{path} is no directory"),
+                format!("move it away: `mv {path} {path}.before`"),
+            ));
+        } else if !host.is_writable(&place)? {
             let path = place.display();
             problems.push(Problem::new(
                 format!("this user may not write in {path}"),

@@ -38,7 +38,7 @@ pub fn proxy_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<
         let what = format!("the proxy's configuration does not mention {}", layout.current().display());
         problems.push(Problem::new(
             what,
-            format!("let it serve the app from there:\n{}", locations(layout, config)),
+            "let it serve the app from there; `release generate nginx` (or caddy, haproxy, apache) prints the file",
         ));
     }
     problems
@@ -95,7 +95,9 @@ fn kept_alive(host: &dyn Host, layout: &Layout, statements: &[Statement], proble
             Problem::new(what, format!("take it away, and {CLOSE}"))
         }));
     }
-    if !statements.iter().any(closes) && keeps_alive_by_default(host, layout) {
+    if !statements.iter().any(|statement| closes(statement, statements))
+        && keeps_alive_by_default(host, layout)
+    {
         let what = "this nginx keeps connections to the app open by default, and so to the old release";
         problems.push(Problem::new(what, CLOSE));
     }
@@ -107,8 +109,12 @@ fn is_keepalive(statement: &Statement) -> bool {
     matches!(statement.words().as_slice(), ["keepalive", count, ..] if *count != "0")
 }
 
-fn closes(statement: &Statement) -> bool {
+fn closes(statement: &Statement, all: &[Statement]) -> bool {
     match statement.words().as_slice() {
+        // A map that closes all but websockets, as `release generate nginx` writes it.
+        ["proxy_set_header", "Connection", value] if value.starts_with('$') => {
+            all.iter().any(|other| matches!(other.words().as_slice(), ["default" | "", "close"]))
+        }
         ["proxy_set_header", "Connection", value] => value.eq_ignore_ascii_case("close"),
         ["keepalive", count, ..] => *count == "0",
         _ => false,
@@ -131,21 +137,4 @@ fn nginx_version(line: &str) -> Option<[u32; 3]> {
     let version = line.strip_prefix("nginx version: nginx/")?.split_whitespace().next()?;
     let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
     numbers.try_into().ok()
-}
-
-/// The locations to paste.
-fn locations(layout: &Layout, config: &Config) -> String {
-    let current = layout.current();
-    let web = config.services.first().map_or("web", |service| service.name.as_str());
-    format!(
-        "    location /static/ {{ alias {}/static/; }}\n    \
-         location / {{\n        \
-         proxy_pass http://unix:{};\n        \
-         proxy_set_header Host $host;\n        \
-         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n        \
-         proxy_set_header X-Forwarded-Proto $scheme;\n        \
-         proxy_set_header Connection close;\n    }}",
-        current.display(),
-        layout.current_socket(web).display(),
-    )
 }

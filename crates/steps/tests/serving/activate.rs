@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use release_core::host::{Clock, Files, Services};
+use release_core::service::Running;
 use release_core::step::{Look, Outcome, StepError};
 use release_steps::activate::Activate;
 use release_steps::boot::Boot;
@@ -111,6 +112,27 @@ fn a_restored_release_is_asked_for_its_own_health_path_and_need_not_say_200() {
     let paths: Vec<String> = scene.host.requests().into_iter().map(|(_, path)| path).collect();
     assert_eq!(paths, ["/healthz"]);
     assert_eq!(current(&scene), target(&scene.facts.layout, &old()));
+}
+
+#[test]
+fn a_restored_release_that_has_stopped_meanwhile_is_started_again_first() {
+    for stopped in [Running::Failed, Running::Stopped] {
+        let scene = booted();
+        serve_through_current(&scene, Some(200), Some(500));
+        scene.run(&Activate).unwrap();
+        let web = old().program("web");
+        scene.host.set_state(&web, stopped);
+        scene.undo(&Activate).unwrap();
+        let states = scene.host.states().unwrap();
+        assert!(states.iter().any(|state| state.name == web && state.state == Running::Running));
+        let effects = scene.host.effects();
+        let at = |effect: String| effects.iter().rposition(|known| known.starts_with(&effect)).unwrap();
+        let current = scene.facts.layout.current();
+        assert!(
+            at(format!("start {web}")) < at(format!("replace_link {}", current.display())),
+            "{effects:?}"
+        );
+    }
 }
 
 #[test]

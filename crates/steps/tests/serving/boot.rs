@@ -63,10 +63,12 @@ fn undo_never_ends_the_generation_that_served_before() {
 fn a_stale_socket_makes_way_and_one_in_use_does_not() {
     for (listening, stays) in [(false, false), (true, true)] {
         let scene = first_deploy();
+        let lock = scene.facts.layout.socket_lock(&scene.facts.generation, "web");
         scene.host.put_file(new_socket(&scene), "");
+        scene.host.put_file(&lock, "");
         scene.host.set_socket_use(new_socket(&scene), &[SocketUse { listening, ..SocketUse::default() }]);
         scene.run(&Boot).unwrap();
-        assert_eq!(scene.host.exists(new_socket(&scene)), stays);
+        assert_eq!((scene.host.exists(new_socket(&scene)), scene.host.exists(lock)), (stays, stays));
     }
 }
 

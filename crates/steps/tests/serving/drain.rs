@@ -1,7 +1,7 @@
-use release_core::config::Wait;
-use release_core::host::{Clock, SocketUse};
+use release_core::config::{Service, Wait};
+use release_core::host::{Clock, Services, SocketUse};
 use release_core::release::Generation;
-use release_core::service::Running;
+use release_core::service::{Program, Running};
 use release_core::step::{Look, Outcome};
 use release_steps::activate::Activate;
 use release_steps::drain::Drain;
@@ -12,6 +12,7 @@ use crate::stage::{booted, known, new_socket, new_web, old, start};
 
 const BUSY: SocketUse = SocketUse { listening: true, queued: 0, open: 2 };
 const QUEUED: SocketUse = SocketUse { listening: true, queued: 1, open: 0 };
+const CUT: &str = "connections to the old generation stayed open, ended all the same";
 const QUIET: SocketUse = SocketUse { listening: true, queued: 0, open: 0 };
 
 fn active() -> Scene {
@@ -32,6 +33,7 @@ fn millis(scene: &Scene) -> u128 {
 fn the_old_generation_ends_once_nobody_is_connected_to_it() {
     let scene = active();
     let old_socket = scene.facts.layout.socket(&old(), "web");
+    scene.host.put_file(scene.facts.layout.socket_lock(&old(), "web"), "");
     scene.host.set_socket_use(&old_socket, &[BUSY, QUIET, QUEUED, QUIET, QUIET]);
     let note = "old generation quiet after 0.13 s".to_owned();
     assert_eq!(scene.look(&Drain).unwrap(), Look::Needed("drain 20261119T090000Z-aaaaaaa".to_owned()));
@@ -39,6 +41,7 @@ fn the_old_generation_ends_once_nobody_is_connected_to_it() {
     assert_eq!(millis(&scene), 50 + 4 * 20);
     assert_eq!(known(&scene), [new_web(&scene)]);
     assert!(!scene.host.exists(old_socket));
+    assert!(!scene.host.exists(scene.facts.layout.socket_lock(&old(), "web")));
     assert!(scene.host.exists(new_socket(&scene)));
 }
 
@@ -56,9 +59,34 @@ fn running_twice_is_running_once() {
 fn connections_that_never_end_are_not_waited_for_for_ever() {
     let scene = active();
     scene.host.set_socket_use(scene.facts.layout.socket(&old(), "web"), &[BUSY]);
-    let note = "old generation not quiet after 10 s, ended all the same".to_owned();
-    assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(note));
+    assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(CUT.to_owned()));
     assert!((10_000..10_200).contains(&millis(&scene)));
+    assert_eq!(known(&scene), [new_web(&scene)]);
+}
+
+#[test]
+fn a_service_says_how_long_its_connections_may_stay() {
+    for (drain, millis_at_least) in [("0s", 0), ("700ms", 700), ("30s", 30_000)] {
+        let mut scene = active();
+        scene.facts.config.services[0].drain = Wait::parse(drain).unwrap();
+        scene.host.set_socket_use(scene.facts.layout.socket(&old(), "web"), &[BUSY]);
+        assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(CUT.to_owned()), "{drain}");
+        assert!((millis_at_least..millis_at_least + 200).contains(&millis(&scene)), "{drain}");
+    }
+}
+
+#[test]
+fn a_service_with_websockets_does_not_take_the_time_of_another_ones_requests() {
+    let mut scene = active();
+    let chat =
+        Service { name: "chat".to_owned(), drain: Wait::ZERO, ..scene.facts.config.services[0].clone() };
+    scene.facts.config.services.push(chat);
+    let web = scene.host.programs().into_iter().find(|program| program.name == old().program("web")).unwrap();
+    scene.host.start(&[Program { name: old().program("chat"), ..web }]).unwrap();
+    scene.host.set_socket_use(scene.facts.layout.socket(&old(), "chat"), &[BUSY]);
+    scene.host.set_socket_use(scene.facts.layout.socket(&old(), "web"), &[BUSY, BUSY, QUIET]);
+    assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(CUT.to_owned()));
+    assert_eq!(millis(&scene), 50 + 3 * 20);
     assert_eq!(known(&scene), [new_web(&scene)]);
 }
 

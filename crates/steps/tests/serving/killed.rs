@@ -38,6 +38,7 @@ fn server(status: u16) -> Server {
         action: run.action,
         generation: run.generation.clone(),
         revision: run.revision.clone(),
+        stand_in: None,
         previous: run.previous.clone(),
         by: "ana".to_owned(),
     };

@@ -5,6 +5,7 @@
 mod activate;
 mod boot;
 mod drain;
+mod hand_over;
 mod health_check;
 mod killed;
 mod preflight;

@@ -59,6 +59,14 @@ fn every_problem_is_told_at_once_with_a_way_out() {
 }
 
 #[test]
+fn a_file_in_the_place_of_a_directory_is_told() {
+    let host = server();
+    host.put_file("/srv/shop/shared", "");
+    let found = found(&host, &a_config());
+    assert_eq!(whats(&found), ["/srv/shop/shared is no directory"]);
+}
+
+#[test]
 fn a_big_app_needs_room_for_another_one() {
     let host = server();
     let big = "x".repeat(3_000_000);

@@ -1,4 +1,5 @@
 use release_core::layout::Layout;
+use release_steps::generate::{self, Facts, Kind, Machine};
 use release_steps::preflight::{Problem, proxy_problems};
 use release_testkit::{Answer, FakeHost, a_config};
 
@@ -46,25 +47,18 @@ fn a_path_of_a_single_release_is_told_with_its_line() {
 }
 
 #[test]
-fn a_proxy_that_does_not_know_the_app_gets_locations_to_paste() {
+fn a_proxy_that_does_not_know_the_app_is_told_where_its_file_comes_from() {
     let problem = only(&nginx("# /srv/shop/current\nserver { root /srv/shop/current-old; }\n"));
     assert_eq!(problem.what, "the proxy's configuration does not mention /srv/shop/current");
-    let help = problem.help.unwrap();
-    for line in [
-        "location /static/ { alias /srv/shop/current/static/; }",
-        "proxy_pass http://unix:/srv/shop/current/run/web.sock;",
-        "proxy_set_header Connection close;",
-    ] {
-        assert!(help.contains(line), "{help}");
-    }
+    assert!(problem.help.unwrap().contains("`release generate nginx`"));
 }
 
 #[test]
-fn the_locations_to_paste_are_themselves_without_a_problem() {
-    let pasted = only(&nginx("")).help.unwrap();
-    let locations = pasted.split_once('\n').unwrap().1;
-    let host = nginx(&format!("server {{\n{locations}\n}}\n"));
-    host.on("nginx -v", Answer::ok().says("nginx version: nginx/1.30.1"));
+fn the_generated_file_is_fine_for_any_nginx() {
+    let machine = Machine { program: "/usr/bin/release".into(), user: "shop".into(), group: "shop".into() };
+    let facts = Facts::of(&Layout::new("/srv/shop"), &a_config(), machine).unwrap();
+    let host = nginx(&generate::file(Kind::Nginx, &facts).unwrap());
+    host.on("nginx -v", Answer::ok().says("nginx version: nginx/1.29.7"));
     assert_eq!(found(&host), []);
 }
 

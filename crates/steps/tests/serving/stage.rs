@@ -57,6 +57,7 @@ pub(crate) fn start(scene: &Scene, generation: &Generation) {
         directory: layout.release(&generation.release),
         stop_signal: "TERM".to_owned(),
         stop_wait: std::time::Duration::from_secs(40),
+        climb: Vec::new(),
         log: layout.service_log(&name),
         restart: true,
         name,

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::list::{Entry, List, Mode};
 use super::write::Writer;
 use crate::files::failed;
-use crate::git::git_error;
+use crate::git::because;
 use crate::git::program;
 
 const ASKED: [&str; 6] = ["export-ignore", "export-subst", "eol", "ident", "filter", "working-tree-encoding"];
@@ -157,7 +157,7 @@ impl Attributes {
 
 fn without_lfs(path: &Path, source: HostError) -> HostError {
     let what = format!("{} is kept in Git LFS, and `git-lfs` does not run here", path.display());
-    git_error(what, Some("apt install git-lfs".to_owned()), source)
+    because(what, Some("apt install git-lfs".to_owned()), source)
 }
 
 fn lines<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<u8> {

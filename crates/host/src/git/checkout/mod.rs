@@ -22,7 +22,7 @@ use release_core::host::{CheckedOut, HostError, HostResult, Written};
 use release_core::revision::Revision;
 
 use super::program::Program;
-use super::{failed, git_error, open};
+use super::{because, failed, open};
 use crate::UnixHost;
 use crate::files;
 use attributes::Attributes;
@@ -52,7 +52,7 @@ pub(super) fn checkout(
     checkout.commit(&repository, commit, &into.tree, Some(&top)).map_err(|error| match &error {
         HostError::Git { help, .. } => {
             let help = help.clone();
-            git_error(what(), help, error)
+            because(what(), help, error)
         }
         _ => error,
     })
@@ -167,5 +167,5 @@ fn cannot(action: &'static str, path: &Path) -> impl FnOnce(git2::Error) -> Host
 
 /// A tree that may not be written.
 fn refused(path: &Path, why: &'static str) -> HostError {
-    git_error(format!("{} may not be written", path.display()), None, why)
+    because(format!("{} may not be written", path.display()), None, why)
 }

@@ -9,7 +9,7 @@ use release_core::host::{Git, HostError, HostResult, Written};
 use super::list::{List, Mode};
 use super::{Checkout, urls};
 use crate::git::program::{self, Program};
-use crate::git::{git_error, open};
+use crate::git::{because, git_error, open};
 
 /// How deep submodules may lie in each other: hostile ones have no end.
 const DEEPEST: usize = 10;
@@ -124,7 +124,7 @@ impl Module {
 
 fn refused(path: &Path, why: &'static str) -> HostError {
     let help = "git config -f .gitmodules --list";
-    git_error(format!("cannot take the submodule {}", path.display()), Some(help.to_owned()), why)
+    because(format!("cannot take the submodule {}", path.display()), Some(help.to_owned()), why)
 }
 
 #[cfg(test)]

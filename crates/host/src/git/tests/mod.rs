@@ -184,6 +184,9 @@ fn a_repository_that_cannot_be_reached_is_named_with_what_to_try() {
     let scene = Scene::new();
     let absent = scene.root.path().join("absent.git");
     let error = scene.host.fetch(&scene.mirror(), absent.to_str().unwrap(), &|_| {}).unwrap_err();
+    assert_eq!(error.to_string(), format!("there is no repository at {}", absent.display()));
+    std::fs::create_dir(&absent).unwrap();
+    let error = scene.host.fetch(&scene.mirror(), absent.to_str().unwrap(), &|_| {}).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot fetch from {}", absent.display()));
     assert!(error.help().unwrap().contains("`git ls-remote "));
 }
@@ -447,4 +450,18 @@ fn a_repository_of_another_user_is_not_trusted_but_how_to_is_said() {
     let Err(FindError::Host(error)) = scene.host.find(&scene.work(), "main") else { panic!("trusted") };
     assert!(error.help().unwrap().ends_with(&expected));
     assert_eq!(scene.find("main").unwrap(), revision, "our mirror is trusted");
+}
+
+#[test]
+fn a_look_beside_sees_what_is_new_and_leaves_the_mirror_alone() {
+    let scene = Scene::new();
+    scene.commit("first");
+    scene.fetch().unwrap();
+    let (new, before) = (scene.commit("second"), scene.find("main").unwrap());
+    let place = scene.root.path().join("beside");
+    scene.host.fetch_beside(&place, &scene.mirror(), scene.work().to_str().unwrap()).unwrap();
+    assert_eq!(scene.host.find(&place, "main").unwrap(), new);
+    assert_eq!(scene.host.subject(&place, &before).unwrap(), "first", "borrowed");
+    assert_eq!(scene.find("main").unwrap(), before);
+    assert!(fs::read_dir(place.join("objects/pack")).unwrap().next().is_some(), "what is new lies there");
 }

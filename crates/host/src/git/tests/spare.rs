@@ -46,6 +46,9 @@ impl Scene {
     }
 }
 
+/// What an app may do to its own tree.
+type Deed<'a> = &'a dyn Fn(&Path);
+
 /// Everything below `directory`: path, mode, what is in it.
 fn all(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
     let mut found = Vec::new();
@@ -103,7 +106,7 @@ fn nothing_that_the_app_did_to_its_tree_gets_into_another_release() {
         fs::write(path, contents).unwrap();
         OpenOptions::new().write(true).open(path).unwrap().set_modified(before).unwrap();
     };
-    let deeds: [(&str, &dyn Fn(&Path)); 11] = [
+    let deeds: [(&str, Deed<'_>); 11] = [
         ("same length, same time", &|tree| kept_time(&tree.join("dir0/file3.py"), "X\n")),
         ("appended", &|tree| fs::write(tree.join("dir0/file3.py"), "3\nmore\n").unwrap()),
         ("replaced by rename", &|tree| {

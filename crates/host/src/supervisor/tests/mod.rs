@@ -68,6 +68,24 @@ fn who_does_not_end_in_time_is_killed_with_its_children() {
 }
 
 #[test]
+fn what_a_killed_program_left_behind_ends_with_it() {
+    let shop = Shop::new();
+    let root = format!("RELEASE_ROOT={}", shop.layout.root().display());
+    let name = format!("{}=web-1", Program::VARIABLE);
+    let script = "sleep 1000 & echo $!; wait";
+    let master = shop.program("web-1", &["env", &root, &name, "sh", "-c", script]);
+    shop.start(&[Program { restart: false, ..master }]);
+    until("it has a worker", || shop.log("web-1").contains('\n'));
+    let worker: u32 = shop.log("web-1").trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(shop.pid("web-1").cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    until("the master is gone", || shop.state("web-1").unwrap().pid.is_none());
+    assert!(is_alive(worker));
+    shop.stop("web-1");
+    assert!(!is_alive(worker));
+}
+
+#[test]
 fn a_program_that_is_known_but_does_not_run_is_started_as_it_is_now_described() {
     let shop = Shop::new();
     let job = Program { restart: false, ..shop.program("job-1", &["sh", "-c", "echo once"]) };
@@ -234,4 +252,24 @@ fn a_half_installed_supervisord_is_installed_anew() {
     let found = shop.host.supervisord().unwrap();
     assert!(found.script.starts_with(&half) && half.join(".complete").exists());
     assert!(!half.join("bin/left-over").exists());
+}
+
+#[test]
+fn a_program_that_does_not_end_gets_its_further_signals_in_turn() {
+    let shop = Shop::new();
+    let script =
+        "trap 'echo term' TERM; trap 'echo int; exit 0' INT; echo ready; while :; do sleep 0.05; done";
+    let worker = Program {
+        stop_wait: Duration::from_secs(20),
+        climb: vec![(Duration::from_millis(300), "INT".to_owned())],
+        ..shop.program("worker-1", &["sh", "-c", script])
+    };
+    shop.start(&[worker]);
+    until("the traps are set", || shop.log("worker-1").contains("ready"));
+    shop.host.begin_stop(&["worker-1".to_owned()]).unwrap();
+    until("it was asked to end", || shop.log("worker-1").contains("term"));
+    assert_eq!(shop.host.states().unwrap()[0].state, Running::Stopping, "nobody waited for it");
+    shop.stop("worker-1");
+    assert!(shop.log("worker-1").ends_with("term\nint\n"), "{}", shop.log("worker-1"));
+    assert!(shop.host.states().unwrap().is_empty());
 }

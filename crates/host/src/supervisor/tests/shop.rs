@@ -53,6 +53,7 @@ impl Shop {
             directory: self.layout.root().to_owned(),
             stop_signal: "TERM".to_owned(),
             stop_wait: Duration::from_secs(5),
+            climb: Vec::new(),
             log: self.layout.service_log(name),
             restart: true,
         }

@@ -1,0 +1,54 @@
+//! What starts the app when the machine does, and rotates its logs.
+
+use std::time::Duration;
+
+use release_core::config::Config;
+use release_core::layout::Layout;
+use serde::Serialize;
+
+use super::facts::{GenerateError, Machine, plain};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Boot {
+    program: String,
+    user: String,
+    group: String,
+    /// Seconds.
+    start_limit: u64,
+    stop_limit: u64,
+    pid_file: String,
+    boot_log: String,
+    logs: String,
+}
+
+/// What recovery may take that comes before a start, and the manager's own part of a stop, in seconds.
+const RECOVERY: u64 = 300;
+const MANAGER: u64 = 60;
+
+impl Boot {
+    pub(super) fn of(layout: &Layout, config: &Config, machine: Machine) -> Result<Self, GenerateError> {
+        let start: Duration =
+            config.services.iter().map(|service| service.health.timeout.0 + service.health.settle.0).sum();
+        let stop: Duration = config.services.iter().map(|service| service.patience()).sum();
+        Ok(Self {
+            program: plain(&machine.program)?,
+            user: machine.user,
+            group: machine.group,
+            start_limit: RECOVERY + start.as_secs(),
+            stop_limit: MANAGER + stop.as_secs(),
+            pid_file: plain(&layout.supervisor_pid())?,
+            boot_log: plain(&layout.boot_log())?,
+            logs: logs(layout, config)?,
+        })
+    }
+}
+
+/// What writes its own files: the boot, and the app in linked directories that are called so.
+fn logs(layout: &Layout, config: &Config) -> Result<String, GenerateError> {
+    let mut logs = vec![plain(&layout.boot_log())?];
+    let is_log = |dir: &&String| dir.rsplit('/').next().is_some_and(|name| name == "log" || name == "logs");
+    for dir in config.linked_dirs.iter().filter(is_log) {
+        logs.push(format!("{}/*.log", plain(&layout.shared().join(dir))?));
+    }
+    Ok(logs.join(" "))
+}

@@ -1,0 +1,124 @@
+use release_core::config::{Config, Source, parse};
+use release_core::layout::Layout;
+
+use super::{Facts, GenerateError, Kind, Machine, file};
+
+const APP: &str = "\
+app: my-shop
+django: {settings: shop.settings}
+linked_dirs: [media, log]
+services: {web: {command: \"gunicorn --bind unix:$SOCKET\", stop: [TERM 10m, INT 30s]}}
+";
+
+fn config(more: &str) -> Config {
+    let text = format!("{APP}{more}");
+    parse(Some(Source { name: "release.yml", text: &text }), None).unwrap()
+}
+
+fn made(kind: Kind, more: &str) -> String {
+    file(kind, &facts("/srv/shop", &config(more)).unwrap()).unwrap()
+}
+
+fn facts(root: &str, config: &Config) -> Result<Facts, GenerateError> {
+    let machine =
+        Machine { program: "/usr/local/bin/release".into(), user: "deploy".into(), group: "www-data".into() };
+    Facts::of(&Layout::new(root), config, machine)
+}
+
+#[track_caller]
+fn has(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|found| found.trim() == *line), "no `{line}` in\n{text}");
+    }
+}
+
+#[test]
+fn no_file_names_a_release_and_each_says_how_it_is_installed() {
+    let tls = "proxy: {server_name: shop.example.org, tls: {certificate: /c.pem, key: tls/k.pem}}\n";
+    for kind in Kind::ALL {
+        assert_eq!(Kind::named(kind.name()), Some(kind));
+        for more in ["", tls, "static: false\nmedia: false\nproxy: {listen: \"[::1]:81\"}\n"] {
+            let text = made(kind, more);
+            assert!(!text.contains("releases/"), "{text}");
+            assert!(text.contains(&format!("`release generate {}`", kind.name())), "{text}");
+        }
+    }
+}
+
+#[test]
+fn nginx_listens_redirects_and_serves_through_current() {
+    let plain = made(Kind::Nginx, "");
+    has(
+        &plain,
+        &[
+            "listen 80;",
+            "listen [::]:80;",
+            "server_name _;",
+            "client_max_body_size 20m;",
+            "alias /srv/shop/current/static_root/;",
+            "alias /srv/shop/current/media/;",
+            "proxy_pass http://unix:/srv/shop/current/run/web.sock;",
+            "if (-f /srv/shop/shared/maintenance.html) {",
+            "map $uri $my_shop_cache {",
+        ],
+    );
+    assert!(!plain.contains("ssl_certificate"), "{plain}");
+    let tls = made(
+        Kind::Nginx,
+        "proxy: {server_name: [a.org, b.org], tls: {certificate: /c.pem, key: tls/k.pem}}\n",
+    );
+    has(&tls, &["listen 443 ssl;", "server_name a.org b.org;", "ssl_certificate_key /srv/shop/tls/k.pem;"]);
+    has(&tls, &["listen 80;", "return 301 https://$host$request_uri;"]);
+    let port = made(Kind::Nginx, "proxy: {listen: 127.0.0.1:8443, tls: {certificate: /c, key: /k}}\n");
+    has(&port, &["listen 127.0.0.1:8443 ssl;"]);
+    assert!(!port.contains("301"), "a port that was said is the only one\n{port}");
+}
+
+#[test]
+fn caddy_gets_a_certificate_by_itself_only_for_a_name_alone() {
+    let site = |more: &str| {
+        let text = made(Kind::Caddy, more);
+        text.lines().find(|line| line.ends_with('{')).unwrap().to_owned()
+    };
+    assert_eq!(site(""), "http://:80 {");
+    assert_eq!(site("proxy: {listen: 127.0.0.1:8080}\n"), "http://:8080 {");
+    assert_eq!(site("proxy: {server_name: a.org b.org}\n"), "a.org, b.org {");
+    assert_eq!(site("proxy: {server_name: a.org, listen: 8080}\n"), "http://a.org:8080 {");
+    assert_eq!(site("proxy: {tls: {certificate: /c, key: /k}}\n"), "https://:443 {");
+}
+
+#[test]
+fn haproxy_and_apache_listen_where_they_are_told() {
+    let more = "proxy: {listen: \"[::1]:8443\", server_name: a.org b.org, tls: {certificate: /c, key: /k}}\n";
+    has(
+        &made(Kind::Haproxy, more),
+        &["bind [::1]:8443 ssl crt /c", "server web unix@/srv/shop/current/run/web.sock"],
+    );
+    let apache = made(Kind::Apache, more);
+    has(&apache, &["Listen [::1]:8443", "<VirtualHost [::1]:8443>", "ServerName a.org", "ServerAlias b.org"]);
+    assert!(!made(Kind::Apache, "").contains("\nListen"), "Debian's ports.conf listens on 80 and 443");
+}
+
+#[test]
+fn a_unit_waits_as_long_as_the_app_may_take() {
+    let unit = made(Kind::Systemd, "");
+    has(
+        &unit,
+        &["User=deploy", "TimeoutStopSec=690", "ExecStart=/usr/local/bin/release start --root /srv/shop"],
+    );
+    has(&made(Kind::Supervisor, ""), &["[program:my-shop]", "stopwaitsecs=690"]);
+    has(&made(Kind::Logrotate, ""), &["/srv/shop/.release/log/boot.log /srv/shop/shared/log/*.log {"]);
+}
+
+#[test]
+fn what_no_file_could_say_right_is_refused() {
+    let error = facts("/srv/my shop", &config("")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`/srv/my shop` holds characters that not every configuration file can name"
+    );
+    let worker = Config { app: "shop".to_owned(), ..Config::default() };
+    let facts = facts("/srv/shop", &worker).unwrap();
+    assert!(matches!(file(Kind::Nginx, &facts), Err(GenerateError::NoService)));
+    assert!(file(Kind::Systemd, &facts).is_ok());
+}

@@ -1,0 +1,131 @@
+//! Passes the work from the old generation's workers to the new one's, just before `activate`.
+//!
+//! The new workers run already. An old worker that still took tasks after `activate` would throw
+//! those away that only the new code knows, so it is told to stop taking more first; it finishes
+//! what it has in the background. What may run only once is replaced here: the old one ends before
+//! the new one begins.
+
+use std::time::Duration;
+
+use release_core::config::{Handover, Service};
+use release_core::release::Generation;
+use release_core::run::Run;
+use release_core::service::{Program, Running};
+use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
+
+use crate::answer::log_tail;
+use crate::programs::{OldWorker, is_alive, old_workers, program, services_of};
+use crate::retire;
+
+/// Passes the work on.
+#[derive(Clone, Copy, Debug)]
+pub struct HandOver;
+
+const NOTHING: &str = "there are no workers";
+/// How long the process manager may take to trust a program that was just started.
+const TRUST: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(50);
+
+impl Step for HandOver {
+    fn id(&self) -> &'static str {
+        "hand-over"
+    }
+
+    fn describe(&self, _: &Run) -> String {
+        "pass the work to the new workers".to_owned()
+    }
+
+    fn undo_policy(&self) -> UndoPolicy {
+        UndoPolicy::Will("start the old workers again")
+    }
+
+    fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
+        // A look starts no manager.
+        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?)?.is_empty() {
+            return Ok(Look::Nothing(NOTHING.to_owned()));
+        }
+        Ok(Look::Needed(self.describe(cx.run)))
+    }
+
+    fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
+        let old = old_workers(cx, &retire::states(cx)?)?;
+        if old.is_empty() && replaced(cx.run).next().is_none() {
+            return Ok(Outcome::Skipped(NOTHING.to_owned()));
+        }
+        let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
+            old.into_iter().partition(|worker| worker.handover == Handover::Overlap);
+        cx.host.begin_stop(&names(&overlapping))?;
+        cx.host.stop(&names(&replaced))?;
+        start_replacements(cx)?;
+        Ok(Outcome::Done)
+    }
+
+    fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        let own: Vec<String> =
+            replaced(cx.run).map(|service| cx.run.generation.program(&service.name)).collect();
+        cx.host.stop(&own)?;
+        match &cx.run.previous {
+            Some(previous) => bring_back(cx, previous),
+            None => Ok(()),
+        }
+    }
+}
+
+fn names(workers: &[OldWorker]) -> Vec<String> {
+    workers.iter().map(|worker| worker.name.clone()).collect()
+}
+
+fn replaced(run: &Run) -> impl Iterator<Item = &Service> {
+    run.config.services.iter().filter(|service| service.handover == Handover::Replace)
+}
+
+fn start_replacements(cx: &Context<'_>) -> Result<(), StepError> {
+    let generation = &cx.run.generation;
+    for service in replaced(cx.run) {
+        cx.host.start(&[program(cx.run, generation, service)])?;
+        match trusted(cx, &generation.program(&service.name), service) {
+            Err(error) if service.optional => cx.warn(error.in_one_line()),
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the process manager trusts the program to stay.
+fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), StepError> {
+    let running = cx.wait(TRUST, POLL, || {
+        let states = cx.host.states()?;
+        let state = states.iter().find(|state| state.name == program).map(|state| state.state);
+        match state {
+            Some(Running::Running) => Ok(Some(true)),
+            Some(Running::Starting) => Ok(None),
+            _ => Ok(Some(false)),
+        }
+    })?;
+    if running == Some(true) {
+        return Ok(());
+    }
+    Err(StepError::Service {
+        service: service.name.clone(),
+        what: "does not stay up".to_owned(),
+        output: log_tail(cx, program),
+        help: Some(format!("its whole log is {}", cx.run.layout.service_log(program).display())),
+    })
+}
+
+/// Old workers that were told to stop may be finishing still: their like comes back beside them,
+/// under the name that the run reserved for that.
+fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
+    let states = retire::states(cx)?;
+    let again = cx.run.stand_in.as_ref().unwrap_or(previous);
+    let gone = |service: &Service| {
+        service.handover != Handover::Socket && !is_alive(&states, &previous.program(&service.name))
+    };
+    let services = services_of(cx, previous);
+    let programs: Vec<Program> = services
+        .iter()
+        .filter(|service| gone(service))
+        .map(|service| program(cx.run, again, service))
+        .collect();
+    Ok(cx.host.start(&programs)?)
+}

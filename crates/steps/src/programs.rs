@@ -1,0 +1,87 @@
+//! The programs that the process manager runs for us.
+
+use std::time::Duration;
+
+use release_core::config::{Handover, Service};
+use release_core::host::HostResult;
+use release_core::release::Generation;
+use release_core::release_record::ReleaseRecord;
+use release_core::run::Run;
+use release_core::service::{Program, ProgramState};
+use release_core::step::{Context, StepError};
+
+use crate::retire::RETIRE;
+
+/// The service of `generation` as the process manager runs it: through the door that sets its
+/// environment.
+pub(crate) fn program(run: &Run, generation: &Generation, service: &Service) -> Program {
+    let number = generation.number.to_string();
+    let which =
+        ["--release", generation.release.as_str(), "--service", &service.name, "--generation", &number];
+    let name = generation.program(&service.name);
+    let ladder = service.ladder();
+    let first = ladder.first().map_or("TERM", |rung| rung.signal.as_str());
+    Program {
+        command: run.door.iter().cloned().chain(which.map(str::to_owned)).collect(),
+        directory: run.layout.release(&generation.release),
+        stop_signal: first.to_owned(),
+        stop_wait: service.patience(),
+        climb: climb(service),
+        log: run.layout.service_log(&name),
+        restart: true,
+        name,
+    }
+}
+
+/// When each signal after the first is due.
+fn climb(service: &Service) -> Vec<(Duration, String)> {
+    let mut at = Duration::ZERO;
+    let mut climb = Vec::new();
+    for (index, rung) in service.ladder().into_iter().enumerate() {
+        if index > 0 {
+            climb.push((at, rung.signal));
+        }
+        at += rung.wait.0;
+    }
+    climb
+}
+
+/// Whether the program has a process.
+pub(crate) fn is_alive(states: &[ProgramState], name: &str) -> bool {
+    states.iter().any(|state| state.name == name && state.state.is_alive())
+}
+
+/// A program of an older generation that is no web server, and how it hands over.
+#[derive(Debug)]
+pub(crate) struct OldWorker {
+    pub(crate) name: String,
+    pub(crate) handover: Handover,
+}
+
+/// Every such program among those that the process manager knows.
+pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Result<Vec<OldWorker>, StepError> {
+    let mut found = Vec::new();
+    for state in states {
+        let Some((service, generation)) = Generation::of_program(&state.name) else { continue };
+        if generation == cx.run.generation || service == RETIRE {
+            continue;
+        }
+        let handover = handover(cx, &generation, &service)?;
+        if handover != Handover::Socket {
+            found.push(OldWorker { name: state.name.clone(), handover });
+        }
+    }
+    Ok(found)
+}
+
+fn handover(cx: &Context<'_>, generation: &Generation, service: &str) -> HostResult<Handover> {
+    let known = services_of(cx, generation).into_iter().find(|known| known.name == service);
+    Ok(known.map_or(Handover::Overlap, |known| known.handover))
+}
+
+/// The services of a generation, as its release's record has them.
+pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Service> {
+    // A record that cannot be read must not keep anything from ending or coming back.
+    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
+    record.map(|record| record.config.services).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+//! Workers: the old ones take no more before `activate`, and come back when the run is undone.
+
+use release_core::config::{Handover, Health, Service, Wait};
+use release_core::host::Services;
+use release_core::release::Generation;
+use release_core::release_record::ReleaseRecord;
+use release_core::service::{Program, Running};
+use release_core::step::{Look, Outcome};
+use release_steps::activate::Activate;
+use release_steps::boot::Boot;
+use release_steps::hand_over::HandOver;
+use release_steps::health_check::HealthCheck;
+use release_testkit::Scene;
+
+use crate::stage::{current, new_address, old, second_deploy, serve_through_current, target};
+
+const WORKER: &str = "worker";
+const BEAT: &str = "beat";
+
+fn service(name: &str, handover: Handover) -> Service {
+    Service {
+        name: name.to_owned(),
+        command: format!("celery -A shop {name}"),
+        handover,
+        health: Health::default(),
+        drain: Wait::ZERO,
+        stop: None,
+        optional: false,
+        env: Default::default(),
+    }
+}
+
+/// Web, worker and beat: the old ones run, the new web and worker are booted.
+fn scene() -> Scene {
+    let mut scene = second_deploy();
+    scene.facts.config.services.push(service(WORKER, Handover::Overlap));
+    scene.facts.config.services.push(service(BEAT, Handover::Replace));
+    scene.facts.stand_in = Some(Generation { number: 2, ..old() });
+    let mut facts = scene.facts.clone();
+    facts.generation = old();
+    let now = release_core::host::Clock::now(&scene.host);
+    ReleaseRecord::of(&facts, now).write(&scene.host, &facts.layout).unwrap();
+    for name in [WORKER, BEAT] {
+        scene.host.start(&[program(&scene, &old().program(name))]).unwrap();
+    }
+    scene.run(&Boot).unwrap();
+    scene
+}
+
+fn program(scene: &Scene, name: &str) -> Program {
+    let web = scene.host.programs().into_iter().find(|program| program.name == old().program("web")).unwrap();
+    Program { name: name.to_owned(), ..web }
+}
+
+fn alive(scene: &Scene) -> Vec<String> {
+    let states = scene.host.states().unwrap();
+    states.into_iter().filter(|state| state.state.is_alive()).map(|state| state.name).collect()
+}
+
+fn runs(scene: &Scene, generation: &Generation, service: &str) -> bool {
+    alive(scene).contains(&generation.program(service))
+}
+
+#[test]
+fn what_may_run_only_once_is_not_booted_beside_its_like() {
+    let scene = scene();
+    let new = scene.facts.generation.clone();
+    assert!(runs(&scene, &new, WORKER) && runs(&scene, &old(), WORKER));
+    assert!(!runs(&scene, &new, BEAT) && runs(&scene, &old(), BEAT));
+}
+
+#[test]
+fn the_old_workers_take_no_more_and_the_new_beat_follows_the_old() {
+    let scene = scene();
+    let new = scene.facts.generation.clone();
+    assert!(matches!(scene.look(&HandOver), Ok(Look::Needed(_))));
+    assert_eq!(scene.run(&HandOver).unwrap(), Outcome::Done);
+    assert!(runs(&scene, &new, WORKER) && !runs(&scene, &old(), WORKER));
+    assert!(runs(&scene, &new, BEAT) && !runs(&scene, &old(), BEAT));
+    assert!(runs(&scene, &old(), "web"), "users are still served by the old release");
+    let effects = scene.host.effects().iter().map(|effect| format!("{effect:?}")).collect::<Vec<_>>();
+    let at = |wanted: &str, name: &str| {
+        effects.iter().rposition(|effect| effect.contains(wanted) && effect.contains(name)).unwrap()
+    };
+    assert!(at("stop", &old().program(BEAT)) < at("start", &new.program(BEAT)), "never two at once");
+}
+
+#[test]
+fn running_twice_is_running_once() {
+    let scene = scene();
+    scene.run(&HandOver).unwrap();
+    let before = alive(&scene);
+    scene.run(&HandOver).unwrap();
+    assert_eq!(alive(&scene), before);
+}
+
+#[test]
+fn undone_the_old_workers_come_back_beside_those_that_still_finish() {
+    let scene = scene();
+    let again = Generation { number: 2, ..old() };
+    scene.run(&HandOver).unwrap();
+    scene.host.set_state(&old().program(WORKER), Running::Stopping);
+    for _ in 0..2 {
+        scene.undo(&HandOver).unwrap();
+        assert!(runs(&scene, &again, WORKER) && runs(&scene, &again, BEAT));
+        assert!(!runs(&scene, &scene.facts.generation, BEAT));
+        assert!(!runs(&scene, &again, "web"), "web never stopped");
+    }
+}
+
+#[test]
+fn undone_before_it_ran_nothing_changes() {
+    let scene = scene();
+    let before = alive(&scene);
+    scene.undo(&HandOver).unwrap();
+    assert_eq!(alive(&scene), before);
+}
+
+#[test]
+fn a_worker_that_the_new_release_has_no_more_takes_no_more() {
+    let mut scene = scene();
+    scene.facts.config.services.retain(|service| service.name == "web");
+    scene.run(&HandOver).unwrap();
+    assert!(!runs(&scene, &old(), WORKER) && !runs(&scene, &old(), BEAT));
+}
+
+#[test]
+fn a_beat_that_does_not_stay_up_fails_the_run_unless_it_is_optional() {
+    let mut scene = scene();
+    let beat = scene.facts.generation.program(BEAT);
+    scene.host.on_start(
+        move |_, program| {
+            if program.name == beat { Running::Failed } else { Running::Running }
+        },
+    );
+    assert_eq!(scene.run(&HandOver).unwrap_err().to_string(), "beat does not stay up");
+    scene.facts.config.services[2].optional = true;
+    assert_eq!(scene.run(&HandOver).unwrap(), Outcome::Done);
+}
+
+#[test]
+fn a_worker_that_dies_fails_the_health_check_unless_it_is_optional() {
+    let mut scene = scene();
+    scene.host.serve_in_turn(new_address(&scene), &[200; 40]);
+    scene.host.set_state(&scene.facts.generation.program(WORKER), Running::Failed);
+    assert_eq!(scene.run(&HealthCheck).unwrap_err().to_string(), "worker ended by itself");
+    scene.facts.config.services[1].optional = true;
+    assert_eq!(scene.run(&HealthCheck).unwrap(), Outcome::Done);
+}
+
+#[test]
+fn without_workers_there_is_nothing_to_hand_over() {
+    let scene = second_deploy();
+    assert!(matches!(scene.run(&HandOver), Ok(Outcome::Skipped(_))));
+    assert!(matches!(scene.look(&HandOver), Ok(Look::Nothing(_))));
+    scene.undo(&HandOver).unwrap();
+}
+
+#[test]
+fn a_release_that_is_restored_is_asked_through_its_web_services_alone() {
+    let scene = scene();
+    serve_through_current(&scene, Some(200), Some(500));
+    scene.run(&HandOver).unwrap();
+    scene.run(&Activate).unwrap();
+    scene.undo(&Activate).unwrap();
+    scene.undo(&HandOver).unwrap();
+    assert_eq!(current(&scene), target(&scene.facts.layout, &old()));
+}

@@ -1,0 +1,18 @@
+//! Every kind of service, with the real programs, under load while it is switched.
+//!
+//! A quick subset runs by default; `RELEASE_TEST_ALL=1` runs every row of `docs/services.md`, with
+//! ten switches each; `RELEASE_TEST_SERVER=daphne,Node` those that are named.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run belong into its output")]
+
+#[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
+#[path = "../suite/support/mod.rs"]
+mod support;
+
+mod boot;
+mod load;
+mod proxies;
+mod servers;
+mod site;
+mod support_proxies;
+mod websocket;

@@ -1,0 +1,157 @@
+//! A root of its own for `fixtures/apps/servers`, behind a real nginx.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::nginx::Nginx;
+use crate::support::processes::{self, Process};
+use crate::support::{Finished, Running, git, start, wait_until};
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/apps/servers");
+
+/// What its proxy speaks to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    Http,
+    Uwsgi,
+}
+
+/// The site; whatever runs of it ends with it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) root: PathBuf,
+    directory: TempDir,
+}
+
+impl Site {
+    /// A root, and a repository with the fixture; nothing is deployed.
+    pub(crate) fn new() -> Self {
+        // Short, because the path of a socket may have 107 bytes.
+        let directory = tempfile::Builder::new().prefix("rs-").rand_bytes(4).tempdir_in("/tmp").unwrap();
+        let (root, work) = (directory.path().join("srv"), directory.path().join("work"));
+        for part in [root.join("shared/data"), directory.path().join("out"), work.clone()] {
+            fs::create_dir_all(part).unwrap();
+        }
+        for file in fs::read_dir(FIXTURE).unwrap() {
+            let file = file.unwrap();
+            if file.file_type().unwrap().is_file() {
+                fs::copy(file.path(), work.join(file.file_name())).unwrap();
+            }
+        }
+        for words in [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-qm", "First"]] {
+            let done = git(&work).args(words).output().unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
+        Self { root, directory }
+    }
+
+    /// Writes the server's own `release.yml`, with this for its service `web`.
+    pub(crate) fn configure(&self, command: &str, more: &str) {
+        let repository = self.directory.path().join("work");
+        let text = format!(
+            "repository: {}\nkeep: 2\nservices:\n  web:\n    command: {command}\n{more}",
+            repository.display()
+        );
+        fs::write(self.root.join("release.yml"), text).unwrap();
+    }
+
+    fn start(&self, words: &[&str]) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_release"));
+        command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
+        start(command, &self.directory.path().join("out"))
+    }
+
+    #[track_caller]
+    fn release(&self, words: &[&str]) -> Finished {
+        self.start(words).finish()
+    }
+
+    /// A new release of the same revision goes live, and the one before it has ended.
+    #[track_caller]
+    pub(crate) fn switch(&self) -> Finished {
+        self.release(&["deploy", "--force"]).exits(0)
+    }
+
+    /// nginx in front of `current`.
+    pub(crate) fn nginx(&self, pass: Pass) -> Nginx {
+        let socket = self.socket();
+        let socket = socket.display();
+        let location = match pass {
+            Pass::Http => format!("proxy_pass http://unix:{socket}; proxy_set_header Host $host;"),
+            Pass::Uwsgi => format!("uwsgi_pass unix:{socket}; {}", uwsgi_params()),
+        };
+        Nginx::with_locations(&self.directory.path().join("nginx"), &format!("location / {{ {location} }}"))
+    }
+
+    /// Where the proxy finds the service.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.root.join("current/run/web.sock")
+    }
+
+    /// The release that is live.
+    pub(crate) fn current(&self) -> String {
+        let target = fs::read_link(self.root.join("current")).unwrap();
+        target.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+
+    /// Fails the test unless nothing runs but the process manager and the active release.
+    #[track_caller]
+    pub(crate) fn assert_tidy(&self) {
+        let current = self.current();
+        let belongs = |process: &Process| {
+            process.names(&current)
+                || ["supervisord", "nginx"].iter().any(|name| process.command.contains(name))
+        };
+        let strays =
+            || processes::of(&self.root).into_iter().filter(|process| !belongs(process)).collect::<Vec<_>>();
+        let seen = strays();
+        // What was ended just now may still be on its way out.
+        wait_until(&format!("these are gone: {seen:#?}"), Duration::from_secs(5), || strays().is_empty());
+        // Old releases stay for a rollback, but without a socket.
+        for release in fs::read_dir(self.root.join("releases")).unwrap() {
+            let release = release.unwrap().path();
+            let left = fs::read_dir(release.join("run")).unwrap().count();
+            assert!(release.ends_with(&current) || left <= 1, "sockets are left in {release:?}");
+        }
+    }
+
+    /// Fails the test unless `release stop` ends all.
+    #[track_caller]
+    pub(crate) fn stop(&self) {
+        self.release(&["stop"]).exits(0);
+        wait_until("all has ended", Duration::from_secs(5), || processes::of(&self.root).is_empty());
+        let sockets = processes::sockets_below(&self.root);
+        assert!(sockets.is_empty(), "sockets are left: {sockets:?}");
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // A test that failed has not stopped it.
+        let _ = self.release(&["stop"]);
+        processes::of(self.directory.path()).iter().for_each(Process::kill);
+        if std::env::var_os("RELEASE_TEST_KEEP").is_some() {
+            self.directory.disable_cleanup(true);
+        }
+    }
+}
+
+/// What Debian ships as `/etc/nginx/uwsgi_params`, as far as it matters here.
+fn uwsgi_params() -> String {
+    let names = [
+        ("QUERY_STRING", "query_string"),
+        ("REQUEST_METHOD", "request_method"),
+        ("CONTENT_TYPE", "content_type"),
+        ("CONTENT_LENGTH", "content_length"),
+        ("REQUEST_URI", "request_uri"),
+        ("PATH_INFO", "document_uri"),
+        ("SERVER_PROTOCOL", "server_protocol"),
+        ("SERVER_PORT", "server_port"),
+        ("SERVER_NAME", "server_name"),
+    ];
+    names.map(|(name, variable)| format!("uwsgi_param {name} ${variable}; ")).concat()
+}
