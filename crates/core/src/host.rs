@@ -194,16 +194,38 @@ pub trait Git {
     fn content_id(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Option<String>>;
     /// The names in a directory of `revision` (`""` is the top); none when there is no such directory.
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
-    /// Writes the tree of `revision` into the new directory `into`.
+    /// Writes the tree of `revision` into a new directory. It starts from `spare` where there is
+    /// one, which is gone then: only files that nobody touched since they were checked out stay.
     fn checkout(
         &self,
         repository: &Path,
         revision: &Revision,
-        into: &Path,
+        into: &CheckedOut,
+        spare: &CheckedOut,
         progress: &dyn Fn(Progress),
-    ) -> HostResult<()>;
+    ) -> HostResult<Written>;
+    /// Removes from a tree whatever is not as it was checked out.
+    fn strip(&self, tree: &CheckedOut) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
+}
+
+/// A tree that was checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedOut {
+    /// Its directory.
+    pub tree: PathBuf,
+    /// The file that tells how everything in it was when its checkout ended.
+    pub record: PathBuf,
+}
+
+/// What a checkout did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// The files and links of the revision.
+    pub files: usize,
+    /// How many of them were there already, in the spare tree.
+    pub taken: usize,
 }
 
 /// Why a name leads to no commit.

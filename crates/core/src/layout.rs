@@ -13,11 +13,13 @@
 //!   cache/venv/ bundle/ tool/     built once, keyed by content
 //!   .release/                     our own state
 //!     lock  journal.jsonl  releases/<id>.json  log/<id>/<step>.log
+//!     spare/ spare.tree           where the next checkout begins
 //!     log/service/  supervisor/   the private supervisord and what services print
 //! ```
 
 use std::path::{Path, PathBuf};
 
+use crate::host::CheckedOut;
 use crate::release::{Generation, ReleaseId};
 
 /// The longest path that a unix socket can be bound to, in bytes (`sun_path` less its NUL).
@@ -188,6 +190,17 @@ impl Layout {
     /// Which migrations stood before a release applied its own.
     pub fn migrations_record(&self, release: &ReleaseId) -> PathBuf {
         self.state().join("releases").join(format!("{release}.migrations.json"))
+    }
+
+    /// A release as it was checked out.
+    pub fn checked_out(&self, release: &ReleaseId) -> CheckedOut {
+        let record = self.release_records().join(format!("{release}.tree"));
+        CheckedOut { tree: self.release(release), record }
+    }
+
+    /// The tree of a release that was removed: the next checkout begins with it.
+    pub fn spare(&self) -> CheckedOut {
+        CheckedOut { tree: self.state().join("spare"), record: self.state().join("spare.tree") }
     }
 
     /// The logs of one release's steps.

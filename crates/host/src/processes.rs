@@ -111,6 +111,15 @@ fn leads_below(pid: u32, directory: &Path) -> bool {
         || fs::read(of(pid, "maps")).is_ok_and(|maps| maps_below(&maps, directory))
 }
 
+/// Whether some process stands in `directory`, or has a file open below it. Of what may not be
+/// read, nothing is known.
+pub(crate) fn holds_open(directory: &Path) -> HostResult<bool> {
+    let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let below = |path: PathBuf| fs::read_link(path).is_ok_and(|path| is_below(&path, &directory));
+    let files = |pid| fs::read_dir(of(pid, "fd")).into_iter().flatten().flatten();
+    Ok(others()?.into_iter().any(|pid| below(of(pid, "cwd")) || files(pid).any(|file| below(file.path()))))
+}
+
 fn maps_below(maps: &[u8], directory: &Path) -> bool {
     maps.split(|byte| *byte == b'\n').filter_map(mapped_file).any(|path| is_below(path, directory))
 }

@@ -1,6 +1,6 @@
 //! Writes the revision's tree into the new release.
 
-use release_core::host::HostResult;
+use release_core::host::{CheckedOut, HostResult, Written};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
@@ -43,15 +43,27 @@ impl Step for Checkout {
         // Only a killed run leaves one.
         discard(cx, &directory)?;
         cx.host.make_dir(&layout.releases())?;
-        cx.host.checkout(&layout.repo(), &cx.run.revision, &directory, &|progress| cx.progress(progress))?;
+        let (into, spare) = (layout.checked_out(release), layout.spare());
+        let progress = |progress| cx.progress(progress);
+        let written = cx.host.checkout(&layout.repo(), &cx.run.revision, &into, &spare, &progress)?;
         cx.host.make_dir(&layout.run(release))?;
         // Last: it says that the tree is whole.
         cx.host.write(&layout.revision_file(release), &revision_line(cx.run), 0o644)?;
-        Ok(Outcome::Done)
+        Ok(Outcome::DoneWith(note(written)))
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        Ok(discard(cx, &cx.run.layout.release(cx.run.release()))?)
+        let CheckedOut { tree, record } = cx.run.layout.checked_out(cx.run.release());
+        discard(cx, &tree)?;
+        Ok(cx.host.remove(&record)?)
+    }
+}
+
+fn note(written: Written) -> String {
+    let Written { files, taken } = written;
+    match taken {
+        0 => format!("{files} files"),
+        _ => format!("{files} files, {taken} taken over from a removed release"),
     }
 }
 
@@ -106,7 +118,7 @@ mod tests {
     #[test]
     fn the_tree_is_there_with_its_revision_and_a_place_for_sockets() {
         let scene = scene(app());
-        assert_eq!(scene.run(&Checkout).unwrap(), Outcome::Done);
+        assert_eq!(scene.run(&Checkout).unwrap(), Outcome::DoneWith("3 files".to_owned()));
         let text = |name: &str| scene.host.text(format!("{RELEASE}/{name}"));
         assert_eq!(text("manage.py").as_deref(), Some("#!"));
         assert_eq!(text("REVISION").unwrap(), format!("{REVISION}\n"));
@@ -118,6 +130,7 @@ mod tests {
         let scene = scene(app());
         scene.host.put_dir("/srv/shop/releases");
         scene.host.put_dir("/srv/shop/.release/trash");
+        scene.host.put_dir("/srv/shop/.release/releases");
         let before = scene.host.all();
         scene.run(&Checkout).unwrap();
         assert_eq!(scene.run(&Checkout).unwrap(), Outcome::Skipped(THERE.to_owned()));
@@ -127,10 +140,19 @@ mod tests {
     }
 
     #[test]
+    fn a_spare_tree_is_used_up_and_told() {
+        let scene = scene(app());
+        scene.host.put_file("/srv/shop/.release/spare/manage.py", "#!");
+        let note = "3 files, 3 taken over from a removed release".to_owned();
+        assert_eq!(scene.run(&Checkout).unwrap(), Outcome::DoneWith(note));
+        assert!(!scene.host.exists("/srv/shop/.release/spare"));
+    }
+
+    #[test]
     fn what_a_killed_run_left_goes_first() {
         let scene = scene(app());
         scene.host.put_file(format!("{RELEASE}/half.py"), "");
-        assert_eq!(scene.run(&Checkout).unwrap(), Outcome::Done);
+        assert!(matches!(scene.run(&Checkout).unwrap(), Outcome::DoneWith(_)));
         assert!(!scene.host.exists(format!("{RELEASE}/half.py")));
     }
 

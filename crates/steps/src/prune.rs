@@ -44,8 +44,10 @@ impl Step for Prune {
             cx.warn(format!("{} is no release, and is left alone", path.display()));
         }
         let mut notes = Vec::new();
-        let removed: Vec<ReleaseId> =
-            found.old.iter().filter(|release| warn_of(cx, remove(cx, release))).cloned().collect();
+        let newest = found.old.last();
+        let remove =
+            |release: &&ReleaseId| warn_of(cx, remove_or_spare(cx, release, newest == Some(release)));
+        let removed: Vec<ReleaseId> = found.old.iter().filter(remove).cloned().collect();
         if !removed.is_empty() {
             notes.push(format!("removed {}", names(&removed)));
         }
@@ -111,6 +113,21 @@ fn kept(run: &Run) -> BTreeSet<ReleaseId> {
     newest.chain(previous).chain([run.release()]).cloned().collect()
 }
 
+/// The tree of the newest is where the next checkout begins, without what became of it since.
+fn remove_or_spare(cx: &Context<'_>, release: &ReleaseId, newest: bool) -> HostResult<()> {
+    let old = cx.run.layout.checked_out(release);
+    if !newest || cx.host.kind(&old.record)?.is_none() {
+        return remove(cx, release);
+    }
+    let spare = cx.run.layout.spare();
+    cx.host.remove(&spare.record)?;
+    cx.host.remove(&spare.tree)?;
+    cx.host.rename(&old.tree, &spare.tree)?;
+    cx.host.rename(&old.record, &spare.record)?;
+    cx.host.strip(&spare)?;
+    forget(cx, release)
+}
+
 /// A rename is quick: whatever happens later, no half release stands in `releases/`.
 fn remove(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     let trash = cx.run.layout.trash().join(release.as_str());
@@ -124,6 +141,7 @@ fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     let layout = &cx.run.layout;
     cx.host.remove(&layout.release_record(release))?;
     cx.host.remove(&layout.migrations_record(release))?;
+    cx.host.remove(&layout.checked_out(release).record)?;
     cx.host.remove(&layout.log_dir(release))?;
     let mark = format!("-{release}-g");
     for log in cx.host.list(parent(&layout.service_log("any")))? {

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use release_core::event::Progress;
-use release_core::host::{FindError, Git, HostError, HostResult};
+use release_core::host::{CheckedOut, Files, FindError, Git, HostError, HostResult, Written};
 use release_core::revision::Revision;
 
 use crate::fake_host::{FakeHost, io_error, lock};
@@ -140,9 +140,12 @@ impl Git for FakeHost {
         &self,
         repository: &Path,
         revision: &Revision,
-        into: &Path,
+        into: &CheckedOut,
+        spare: &CheckedOut,
         progress: &dyn Fn(Progress),
-    ) -> HostResult<()> {
+    ) -> HostResult<Written> {
+        let record = &into.record;
+        let into = into.tree.as_path();
         let commit = self.commit_of("checkout", revision, repository)?;
         self.act("checkout", into)?;
         let mut tree = lock(&self.tree);
@@ -151,9 +154,19 @@ impl Git for FakeHost {
             put(into.join(path), node.clone()).map_err(|source| io_error("check out", into, source))?;
         }
         tree.make_dir(into).map_err(|source| io_error("check out", into, source))?;
-        let files = commit.tree.len() as u64;
-        progress(Progress { done: files, total: files, unit: "files" });
-        Ok(())
+        drop(tree);
+        let taken = if self.kind(&spare.tree)?.is_some() { commit.tree.len() } else { 0 };
+        for path in [&spare.tree, &spare.record] {
+            self.remove(path)?;
+        }
+        self.put_file(record, "");
+        let files = commit.tree.len();
+        progress(Progress { done: files as u64, total: files as u64, unit: "files" });
+        Ok(Written { files, taken })
+    }
+
+    fn strip(&self, tree: &CheckedOut) -> HostResult<()> {
+        self.act("strip", &tree.tree)
     }
 
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String> {

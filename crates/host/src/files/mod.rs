@@ -14,6 +14,7 @@ use rustix::fs::{Access, access, statvfs, syncfs};
 use crate::UnixHost;
 
 pub(crate) use atomic::sync_directory;
+pub(crate) use tree::remove;
 
 impl Files for UnixHost {
     fn read(&self, path: &Path) -> HostResult<Option<Vec<u8>>> {

@@ -15,7 +15,7 @@ use super::{failed, kind_of};
 use crate::Interruption;
 
 /// Removes whatever stands at `path`.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.is_dir() {
         return fs::remove_file(path);
     }

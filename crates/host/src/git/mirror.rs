@@ -93,6 +93,7 @@ fn wait_for_end(signs: &Receiver<Sign>) {
 
 fn update(mirror: &Path, url: &str, sender: &Sender<Sign>, stop: &AtomicBool) -> Result<(), git2::Error> {
     let repository = ready(mirror)?;
+    remember(&repository, url)?;
     let mut remote = repository.remote_anonymous(url)?;
     let callbacks = callbacks(sender, stop);
     let mut connection = remote.connect_auth(Direction::Fetch, Some(callbacks), Some(proxy()))?;
@@ -148,6 +149,17 @@ fn ready(mirror: &Path) -> Result<Repository, git2::Error> {
         config.set_bool("core.fsyncObjectFiles", true)?;
     }
     Ok(repository)
+}
+
+/// Relative addresses of submodules start here, and git-lfs asks here for its files. Passwords
+/// come from the credential helper then: none is stored.
+fn remember(repository: &Repository, url: &str) -> Result<(), git2::Error> {
+    let url = without_password(url);
+    let mut config = repository.config()?;
+    if config.get_string("remote.origin.url").ok().as_deref() != Some(&url) {
+        config.set_str("remote.origin.url", &url)?;
+    }
+    Ok(())
 }
 
 /// Removes what a killed fetch leaves: its lock files would refuse every later one. Only the run

@@ -5,6 +5,7 @@ mod checkout;
 mod credentials;
 mod find;
 mod mirror;
+mod program;
 mod tree;
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Repository};
 use release_core::event::Progress;
-use release_core::host::{FindError, Git, HostError, HostResult};
+use release_core::host::{CheckedOut, FindError, Git, HostError, HostResult, Written};
 use release_core::revision::Revision;
 
 use crate::UnixHost;
@@ -47,12 +48,15 @@ impl Git for UnixHost {
         &self,
         repository: &Path,
         revision: &Revision,
-        into: &Path,
+        into: &CheckedOut,
+        spare: &CheckedOut,
         progress: &dyn Fn(Progress),
-    ) -> HostResult<()> {
-        self.interruption.check()?;
-        checkout::checkout(&open(repository)?, revision, into, progress)?;
-        self.interruption.check()
+    ) -> HostResult<Written> {
+        checkout::checkout(self, repository, revision, into, spare, progress)
+    }
+
+    fn strip(&self, tree: &CheckedOut) -> HostResult<()> {
+        checkout::strip(tree)
     }
 
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String> {
@@ -76,7 +80,15 @@ fn failed(what: String, source: git2::Error) -> HostError {
 
 fn git_error(what: String, help: Option<String>, source: git2::Error) -> HostError {
     // Its class and code say nothing to people.
-    HostError::Git { what, help, source: source.message().trim().to_owned().into() }
+    because(what, help, source.message().trim())
+}
+
+fn because(
+    what: String,
+    help: Option<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> HostError {
+    HostError::Git { what, help, source: source.into() }
 }
 
 /// What to do about a repository that libgit2 does not trust because of its owner.

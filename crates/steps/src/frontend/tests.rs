@@ -40,8 +40,9 @@ fn scene(commit: Commit) -> Scene {
 
 fn check_out(scene: &Scene) {
     let facts = &scene.facts;
-    let (repo, release) = (facts.layout.repo(), facts.layout.release(facts.release()));
-    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &release, &|_| {}).unwrap();
+    let (into, spare) = (facts.layout.checked_out(facts.release()), facts.layout.spare());
+    let repo = facts.layout.repo();
+    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &into, &spare, &|_| {}).unwrap();
 }
 
 fn next_release(scene: &mut Scene) -> String {

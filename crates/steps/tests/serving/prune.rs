@@ -154,3 +154,19 @@ fn logs_of_failed_deploys_go_with_the_releases_from_before_them() {
     assert_eq!([mentions(&scene, 1), mentions(&scene, 2)], [const { Vec::<PathBuf>::new() }; 2]);
     assert!(scene.host.exists("/srv/shop/.release/log/20261105T100000Z-bbbbbbb/venv.log"));
 }
+
+#[test]
+fn the_newest_that_goes_is_where_the_next_checkout_begins() {
+    let scene = released(1..=4, 2);
+    for day in 1..=2 {
+        scene.host.put_file(scene.facts.layout.checked_out(&release(day)).record, "");
+    }
+    let spare = scene.facts.layout.spare();
+    scene.host.put_file(spare.tree.join("of-an-earlier-one.py"), "");
+    scene.run(&Prune).unwrap();
+    assert_eq!(left(&scene), days(3..=4));
+    assert!(scene.host.exists(spare.tree.join("manage.py")) && scene.host.exists(&spare.record));
+    assert!(!scene.host.exists(spare.tree.join("of-an-earlier-one.py")));
+    assert_eq!(mentions(&scene, 1), [""; 0].map(PathBuf::from));
+    assert_eq!(mentions(&scene, 2), [""; 0].map(PathBuf::from));
+}

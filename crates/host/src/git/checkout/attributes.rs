@@ -1,0 +1,212 @@
+//! What `.gitattributes` says: what a release leaves out, and which files are not written as they
+//! are stored. git itself is asked: nobody else reads these files quite as it does.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use release_core::host::{HostError, HostResult};
+use tempfile::TempDir;
+
+use super::list::{Entry, List, Mode};
+use super::write::Writer;
+use crate::files::failed;
+use crate::git::because;
+use crate::git::program;
+
+const ASKED: [&str; 6] = ["export-ignore", "export-subst", "eol", "ident", "filter", "working-tree-encoding"];
+/// The name of the filter of Git LFS.
+const LFS: &[u8] = b"lfs";
+/// Calls git-lfs without any setting of this user's.
+const LFS_SETTINGS: [&str; 6] = [
+    "-c",
+    "filter.lfs.process=git-lfs filter-process",
+    "-c",
+    "filter.lfs.smudge=git-lfs smudge -- %f",
+    "-c",
+    "filter.lfs.required=true",
+];
+/// How many paths fit on a command line, whatever their length.
+const PATHS: usize = 200;
+
+/// How a file gets its contents; what comes later includes what comes before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum How {
+    /// As it is stored.
+    Plain,
+    /// Through git's filters.
+    Filtered,
+    /// Through git-lfs.
+    Large,
+    /// With `$Format:…$` filled in.
+    Substituted,
+    /// Not at all.
+    Ignored,
+}
+
+/// The files that git has to write.
+#[derive(Debug)]
+pub(super) struct Attributes {
+    index: TempDir,
+    filtered: Vec<PathBuf>,
+    substituted: Vec<PathBuf>,
+    large: Option<PathBuf>,
+}
+
+impl Attributes {
+    /// Takes from `list` what is ignored and what git has to write; `tree` is its id.
+    pub(super) fn take(writer: &Writer<'_>, tree: &str, list: &mut List) -> HostResult<Self> {
+        let index =
+            tempfile::tempdir().map_err(failed("make a temporary directory in", &std::env::temp_dir()))?;
+        let mut found = Self { index, filtered: Vec::new(), substituted: Vec::new(), large: None };
+        let read = found.git(writer, &["read-tree", tree]);
+        program::run(read, b"")?;
+        let told = found.ask(writer, list)?;
+        found.sort(list, &hows(&told));
+        found.refuse_large_without_lfs(writer)?;
+        Ok(found)
+    }
+
+    /// How many files git has to write.
+    pub(super) fn count(&self) -> usize {
+        self.filtered.len() + self.substituted.len()
+    }
+
+    /// Has git write them, once the directories and all other files are there.
+    pub(super) fn write(&self, writer: &Writer<'_>, commit: &str) -> HostResult<()> {
+        if !self.filtered.is_empty() {
+            let mut args = if self.large.is_some() { LFS_SETTINGS.to_vec() } else { Vec::new() };
+            args.extend(["checkout-index", "-z", "--stdin"]);
+            let mut checkout = self.git(writer, &args);
+            checkout.current_dir(writer.into).env("GIT_WORK_TREE", writer.into);
+            program::run(checkout, &lines(&self.filtered))?;
+        }
+        for paths in self.substituted.chunks(PATHS) {
+            let mut archive =
+                writer.program.git(&["--literal-pathspecs", "archive", "--format=tar", commit, "--"]);
+            archive.args(paths);
+            let archive = program::run(archive, b"")?;
+            let mut tar = writer.program.prepare("tar");
+            tar.args([
+                "-x",
+                "-f",
+                "-",
+                "--no-same-owner",
+                "--no-same-permissions",
+                "--no-overwrite-dir",
+                "-C",
+            ]);
+            tar.arg(writer.into);
+            program::run(tar, &archive)?;
+        }
+        Ok(())
+    }
+
+    /// git with an index of its own.
+    fn git(&self, writer: &Writer<'_>, args: &[&str]) -> std::process::Command {
+        let mut command = writer.program.git(args);
+        command.env("GIT_INDEX_FILE", self.index.path().join("index"));
+        command
+    }
+
+    fn ask(&self, writer: &Writer<'_>, list: &List) -> HostResult<Vec<u8>> {
+        let args = ["check-attr", "--cached", "-z", "--stdin"].iter().chain(&ASKED);
+        let mut asked = lines(list.entries.iter().map(|entry| &entry.path));
+        asked.extend(lines(list.modules.iter().map(|(path, _)| path)));
+        for directory in &list.directories {
+            // That is how git knows a directory.
+            asked.extend_from_slice(directory.as_os_str().as_bytes());
+            asked.extend_from_slice(b"/\0");
+        }
+        program::run(self.git(writer, &args.copied().collect::<Vec<_>>()), &asked)
+    }
+
+    fn sort(&mut self, list: &mut List, hows: &HashMap<&Path, How>) {
+        let how = |path: &Path| hows.get(path).copied().unwrap_or(How::Plain);
+        let ignored = |path: &Path| path.ancestors().any(|path| how(path) == How::Ignored);
+        list.directories.retain(|path| !ignored(path));
+        list.modules.retain(|(path, _)| !ignored(path));
+        list.entries.retain(|entry| !ignored(&entry.path) && self.keep(entry, how(&entry.path)));
+    }
+
+    /// Whether the entry is written as it is stored; if not, git's work is noted.
+    fn keep(&mut self, entry: &Entry, how: How) -> bool {
+        if entry.mode == Mode::Link {
+            return true;
+        }
+        match how {
+            How::Plain | How::Ignored => return true,
+            How::Substituted => self.substituted.push(entry.path.clone()),
+            How::Filtered => self.filtered.push(entry.path.clone()),
+            How::Large => {
+                self.large.get_or_insert_with(|| entry.path.clone());
+                self.filtered.push(entry.path.clone());
+            }
+        }
+        false
+    }
+
+    fn refuse_large_without_lfs(&self, writer: &Writer<'_>) -> HostResult<()> {
+        let Some(path) = &self.large else { return Ok(()) };
+        let mut version = writer.program.prepare("git-lfs");
+        version.arg("version");
+        program::run(version, b"").map(|_| ()).map_err(|source| without_lfs(path, source))
+    }
+}
+
+fn without_lfs(path: &Path, source: HostError) -> HostError {
+    let what = format!("{} is kept in Git LFS, and `git-lfs` does not run here", path.display());
+    because(what, Some("apt install git-lfs".to_owned()), source)
+}
+
+fn lines<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for path in paths {
+        lines.extend_from_slice(path.as_os_str().as_bytes());
+        lines.push(0);
+    }
+    lines
+}
+
+/// What `git check-attr -z` told, for each path that is not plain.
+fn hows(told: &[u8]) -> HashMap<&Path, How> {
+    let mut hows: HashMap<&Path, How> = HashMap::new();
+    let mut fields = told.split(|byte| *byte == 0);
+    while let (Some(path), Some(name), Some(value)) = (fields.next(), fields.next(), fields.next()) {
+        let path = Path::new(OsStr::from_bytes(path.strip_suffix(b"/").unwrap_or(path)));
+        let how = how(name, value);
+        let known = hows.get(path).copied().unwrap_or(How::Plain);
+        if how > known {
+            hows.insert(path, how);
+        }
+    }
+    hows
+}
+
+fn how(name: &[u8], value: &[u8]) -> How {
+    match (name, value) {
+        (_, b"unspecified" | b"unset") => How::Plain,
+        (b"export-ignore", b"set") => How::Ignored,
+        (b"export-subst", b"set") => How::Substituted,
+        (b"filter", LFS) => How::Large,
+        (b"eol", b"crlf") | (b"ident" | b"filter" | b"working-tree-encoding", _) => How::Filtered,
+        _ => How::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_git_tells_decides_how_a_file_is_written() {
+        let told = b"a\0eol\0crlf\0a\0filter\0lfs\0b\0ident\0set\0c\0eol\0lf\0docs/\0export-ignore\0set\0\
+            d\0filter\0unset\0e\0working-tree-encoding\0UTF-16\0f\0export-subst\0set\0f\0eol\0crlf\0";
+        let hows = hows(told);
+        let of = |path: &str| hows.get(Path::new(path)).copied();
+        assert_eq!([of("a"), of("b"), of("c")], [Some(How::Large), Some(How::Filtered), None]);
+        assert_eq!([of("docs"), of("d"), of("e")], [Some(How::Ignored), None, Some(How::Filtered)]);
+        assert_eq!(of("f"), Some(How::Substituted), "git archive applies the rest too");
+    }
+}

@@ -1,0 +1,150 @@
+use std::os::unix::fs::PermissionsExt;
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::Interruption;
+
+impl Scene {
+    fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
+        let path = self.work().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+    }
+
+    /// Commits all, fetches, and checks out.
+    fn released(&self) -> PathBuf {
+        let revision = self.commit("all");
+        self.fetch().unwrap();
+        self.checkout(&revision).unwrap()
+    }
+}
+
+/// Every file and link below `directory` with its mode and contents, but `.git`.
+fn contents(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut left = vec![directory.to_owned()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            let inside = path.strip_prefix(directory).unwrap().to_owned();
+            if inside.starts_with(".git") && metadata.is_dir() {
+                continue;
+            }
+            if metadata.is_dir() {
+                left.push(path);
+            } else if metadata.is_symlink() {
+                let target = fs::read_link(path).unwrap();
+                found.push((inside, 0, target.as_os_str().as_bytes().to_vec()));
+            } else {
+                found.push((inside, metadata.mode() & 0o777, fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn many_files_are_as_git_itself_would_have_written_them() {
+    let scene = Scene::new();
+    for number in 0..1500 {
+        let file = format!("dir{}/sub{}/file{number}.py", number % 7, number % 31);
+        scene.write(&file, format!("value = {number}\n").repeat(number % 97));
+        if number % 50 == 0 {
+            fs::set_permissions(scene.work().join(file), fs::Permissions::from_mode(0o755)).unwrap();
+            symlink(format!("file{number}.py"), scene.work().join(format!("dir0/link{number}"))).unwrap();
+        }
+    }
+    let into = scene.released();
+    assert_eq!(contents(&into), contents(&scene.work()));
+}
+
+#[test]
+fn a_large_file_goes_through_in_pieces() {
+    let scene = Scene::new();
+    // Nothing that can be compressed: it is stored whole, and streamed.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = (0..9_000_001)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect();
+    scene.write("model.bin", &noise);
+    scene.write("after", "x");
+    let into = scene.released();
+    assert!(fs::read(into.join("model.bin")).unwrap() == noise);
+    assert_eq!(fs::read(into.join("after")).unwrap(), b"x");
+}
+
+#[test]
+fn an_interrupted_checkout_stops() {
+    let mut scene = Scene::new();
+    for number in 0..400 {
+        scene.write(&format!("file{number}"), format!("{number}"));
+    }
+    let revision = scene.commit("all");
+    scene.fetch().unwrap();
+    let (sender, received) = watch::channel(None);
+    scene.host.interruption = Interruption::reading(received);
+    let into = scene.root.path().join("releases/one");
+    // The first sign of progress comes before the end is told.
+    let stop = |_| _ = sender.send_replace(Some("SIGTERM"));
+    let result = scene.checkout_into(&revision, &into, &stop);
+    assert!(matches!(result, Err(HostError::Interrupted(_))), "{result:?}");
+}
+
+#[test]
+fn attributes_decide_what_is_written_and_how() {
+    let scene = Scene::new();
+    scene.write(
+        ".gitattributes",
+        "*.bat text eol=crlf\n*.id ident\nVERSION export-subst\n/docs/ export-ignore\n*.plain text=auto\n\
+         .gitattributes export-ignore\n*.utf16 text working-tree-encoding=UTF-16LE\n",
+    );
+    scene.write("sub/.gitattributes", "secret export-ignore\n*.bat -text -eol\n");
+    scene.write("run.bat", "one\ntwo\n");
+    scene.write("sub/run.bat", "one\n");
+    scene.write("sub/secret", "x");
+    scene.write("note.id", "$Id$\n");
+    scene.write("VERSION", "$Format:%H$\n");
+    scene.write("docs/deep/index.html", "x");
+    scene.write("a.plain", "one\ntwo\n");
+    scene.write("wide.utf16", [b'h', 0, b'i', 0, b'\n', 0]);
+    let into = scene.released();
+    let read = |name: &str| fs::read_to_string(into.join(name)).unwrap();
+    assert_eq!(read("run.bat"), "one\r\ntwo\r\n");
+    assert_eq!(read("sub/run.bat"), "one\n");
+    assert_eq!(read("VERSION"), format!("{}\n", scene.git(&["rev-parse", "HEAD"])));
+    assert_eq!(read("note.id"), format!("$Id: {} $\n", scene.git(&["rev-parse", "HEAD:note.id"])));
+    assert_eq!(read("a.plain"), "one\ntwo\n");
+    assert_eq!(fs::read(into.join("wide.utf16")).unwrap(), [b'h', 0, b'i', 0, b'\n', 0]);
+    for gone in ["docs", "sub/secret", ".gitattributes"] {
+        assert!(!into.join(gone).exists(), "{gone}");
+    }
+}
+
+#[test]
+fn a_file_of_lfs_is_fetched_where_its_program_is_and_refused_where_it_is_not() {
+    let scene = Scene::new();
+    scene.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+    let with_lfs = Command::new("git-lfs").arg("version").output().is_ok();
+    if !with_lfs {
+        scene.write("model.bin", "version https://git-lfs.github.com/spec/v1\n");
+        let revision = scene.commit("pointer");
+        scene.fetch().unwrap();
+        let error = scene.checkout(&revision).unwrap_err();
+        assert_eq!(error.help().as_deref(), Some("apt install git-lfs"));
+        return;
+    }
+    scene.git(&["lfs", "install", "--local"]);
+    let model = "weights ".repeat(1000);
+    scene.write("model.bin", &model);
+    scene.write("plain.txt", "x");
+    let into = scene.released();
+    assert!(scene.git(&["show", "HEAD:model.bin"]).starts_with("version https://git-lfs"), "it is a pointer");
+    assert_eq!(fs::read_to_string(into.join("model.bin")).unwrap(), model);
+    assert_eq!(fs::read_to_string(into.join("plain.txt")).unwrap(), "x");
+}
