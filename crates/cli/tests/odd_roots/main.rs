@@ -78,7 +78,7 @@ fn a_socket_that_a_crash_left_keeps_no_service_from_starting() {
     let release = server.deploy();
     let id = release.file_name().unwrap().to_str().unwrap();
     let record = server.root().join(format!(".release/releases/{id}.json"));
-    let service = r#""services": [{"name": "web", "command": "test ! -e $SOCKET", "handover": "socket", "health": {}, "stop": {}}]"#;
+    let service = r#""services": [{"name": "web", "command": "test ! -e $SOCKET", "handover": "socket", "health": {}, "stop": {"signal": "TERM", "wait": "40s"}}]"#;
     let text = fs::read_to_string(&record).unwrap();
     fs::write(&record, text.replace(r#""services": []"#, service)).unwrap();
     let socket = fs::canonicalize(&release).unwrap().join("run/web-g1.sock");
