@@ -59,12 +59,15 @@ impl Timeline {
         let left = |index: usize| self.switches.get(index + 1).map(|next| next.by);
         let served: Vec<_> = (self.switches.iter().enumerate())
             .filter(|(_, switch)| releases.contains(&switch.release.as_str()))
-            .map(|(index, switch)| (switch.not_before, left(index)))
+            // The first was active before anybody looked.
+            .map(|(index, switch)| ((index > 0).then_some(switch.not_before), left(index)))
             .collect();
-        let in_time = served.iter().any(|(from, left)| left.is_none_or(|left| start <= left) && end >= *from);
+        let is_early = |from: &Option<Instant>| from.is_some_and(|from| end < from);
+        let in_time =
+            served.iter().any(|(from, left)| left.is_none_or(|left| start <= left) && !is_early(from));
         match served.first() {
             _ if in_time => Answered::InTime,
-            Some((from, _)) if end >= *from => Answered::Stale,
+            Some((from, _)) if !is_early(from) => Answered::Stale,
             _ => Answered::Early,
         }
     }
@@ -94,9 +97,10 @@ mod tests {
             by: at(by),
         };
         // `b` became active between 99 and 100, `a` again between 199 and 200.
-        let switches = vec![switch("a", 0, 1), switch("b", 99, 100), switch("a", 199, 200)];
+        let switches = vec![switch("a", 5, 6), switch("b", 99, 100), switch("a", 199, 200)];
         let timeline = Timeline { switches, gaps: 0 };
         let judge = |release, start, end| timeline.judge(&[release], at(start), at(end));
+        assert_eq!(judge("a", 1, 2), Answered::InTime, "active before anybody looked");
         assert_eq!(judge("a", 50, 60), Answered::InTime);
         assert_eq!(judge("a", 90, 150), Answered::InTime, "in flight");
         assert_eq!(judge("a", 101, 102), Answered::Stale);
