@@ -1,5 +1,6 @@
-//! Queue workers by `overlap` and a beat by `replace`: no task lost, none done twice, never two beats.
+//! Queue workers by `overlap` and a beat by `replace`: no task lost, never two beats.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -104,20 +105,24 @@ fn celery() {
         wait_until("the old worker has finished the long task", LIMIT, || redis.list("done").contains(&long));
     }
     let wanted = all_keys(enqueuer.stop());
-    wait_until("all tasks are done", LIMIT, || redis.list("done").len() >= wanted.len());
-    let mut done: Vec<String> = redis.list("done").iter().map(|line| key(line).to_owned()).collect();
-    done.sort();
-    assert_eq!(done, wanted, "a task was lost or done twice");
+    let distinct = || redis.list("done").iter().map(|line| key(line).to_owned()).collect::<BTreeSet<_>>();
+    wait_until("all tasks are done", LIMIT, || distinct().len() >= wanted.len());
+    assert_eq!(distinct(), wanted, "a task was lost");
+    let twice = redis.list("done").len() - wanted.len();
+    // What Celery had handed to a child but not acknowledged when it was asked to end, it does and gives back.
+    assert!(twice <= switches() * CHILDREN, "{twice} tasks were done twice");
     let silence = beat_silence(&redis);
     println!(
-        "celery: {} switches, {} tasks, none lost, none twice; beat silent for {silence:.1} s at most",
+        "celery: {} switches, {} tasks, none lost, {twice} twice; beat silent for {silence:.1} s at most",
         switches(),
-        done.len()
+        wanted.len()
     );
     site.assert_tidy();
     site.stop();
 }
 
+/// The worker's `-c`.
+const CHILDREN: usize = 2;
 /// Longer than anything here takes, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -126,10 +131,8 @@ fn key(line: &str) -> &str {
 }
 
 /// What was enqueued, with the long tasks.
-fn all_keys(mut keys: Vec<String>) -> Vec<String> {
-    keys.extend((1..=switches()).map(|code| format!("long{code}")));
-    keys.sort();
-    keys
+fn all_keys(keys: Vec<String>) -> BTreeSet<String> {
+    keys.into_iter().chain((1..=switches()).map(|code| format!("long{code}"))).collect()
 }
 
 /// The longest time without a tick, in seconds; fails the test if two beats ticked at once.
