@@ -116,8 +116,7 @@ fn names_run(block: &[u8], run: &RunId) -> bool {
 /// Of what may not be read, nothing is known.
 fn uses(pid: u32, directory: &Path) -> bool {
     let below = |path: &PathBuf| path.starts_with(directory);
-    files_of::readable(pid).iter().any(|path| below(path))
-        || environment_of(pid).is_some_and(|path| below(&path))
+    files_of::readable(pid).iter().any(&below) || environment_of(pid).is_some_and(|path| below(&path))
 }
 
 /// The Python environment that a process's variables name, with links followed: the modules that it
