@@ -117,9 +117,14 @@ impl Layout {
         self.run(release).join(format!("{service}.sock"))
     }
 
+    /// The directory of the sockets as it is reached from outside: `current/run`.
+    pub fn current_run(&self) -> PathBuf {
+        self.current().join("run")
+    }
+
     /// The socket as a proxy names it: `current/run/web.sock`.
     pub fn current_socket(&self, service: &str) -> PathBuf {
-        self.current().join("run").join(format!("{service}.sock"))
+        self.current_run().join(format!("{service}.sock"))
     }
 
     /// What outlives a release.
