@@ -8,6 +8,7 @@
 //!     venv -> ../../cache/venv/…  its Python environment
 //!     run/web-g1.sock             where a generation of `web` listens
 //!     run/web.sock -> web-g1.sock the name that the proxy asks for
+//!     run/127.0.0.1_8000.sock     the same, for what holds a TCP port
 //!   shared/                       what outlives a release
 //!   repo/                         bare mirror
 //!   cache/venv/ bundle/ tool/     built once, keyed by content
