@@ -52,7 +52,7 @@ pub enum HostError {
         what: String,
         /// What to do about it.
         help: Option<String>,
-        /// What libgit2 said.
+        /// What git said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The process manager could not do it.
