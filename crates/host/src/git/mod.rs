@@ -7,6 +7,7 @@ mod fetch;
 mod find;
 mod mirror;
 mod program;
+mod tidy;
 mod tree;
 
 use std::path::Path;
@@ -54,6 +55,10 @@ impl Git for UnixHost {
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written> {
         checkout::checkout(self, repository, revision, into, spare, progress)
+    }
+
+    fn tidy(&self, mirror: &Path) -> HostResult<()> {
+        tidy::tidy(self, mirror)
     }
 
     fn strip(&self, tree: &CheckedOut) -> HostResult<()> {

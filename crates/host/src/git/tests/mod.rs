@@ -207,6 +207,28 @@ fn a_fetch_from_a_server_that_says_nothing_can_be_interrupted() {
 }
 
 #[test]
+fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
+    let scene = Scene::new();
+    let first = scene.commit("first");
+    scene.fetch().unwrap();
+    let packs = || fs::read_dir(scene.mirror().join("objects/pack")).unwrap().flatten();
+    let packs = || packs().filter(|file| file.path().extension() == Some(OsStr::new("pack"))).count();
+    scene.host.tidy(&scene.mirror()).unwrap();
+    assert_eq!(packs(), 1);
+    let config = scene.mirror().join("config");
+    // As git counts; its own limit is 50.
+    fs::write(&config, fs::read_to_string(&config).unwrap() + "[gc]\n\tautoPackLimit = 2\n").unwrap();
+    for name in ["second", "third"] {
+        scene.commit(name);
+        scene.fetch().unwrap();
+    }
+    assert_eq!(packs(), 3);
+    scene.host.tidy(&scene.mirror()).unwrap();
+    assert_eq!(packs(), 1);
+    assert_eq!(scene.host.subject(&scene.mirror(), &first).unwrap(), "first");
+}
+
+#[test]
 fn a_server_is_reached_over_ssh_as_the_user_configured_it() {
     let scene = Scene::new();
     scene.commit("first");
