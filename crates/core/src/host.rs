@@ -54,7 +54,7 @@ pub enum HostError {
         what: String,
         /// What to do about it.
         help: Option<String>,
-        /// What libgit2 said.
+        /// What git said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The process manager could not do it.
@@ -210,7 +210,9 @@ pub trait Git {
         spare: &CheckedOut,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
-    /// Removes from a tree whatever is not as it was checked out.
+    /// Puts together the packs that many fetches left; quick where there are few.
+    fn tidy(&self, mirror: &Path) -> HostResult<()>;
+    /// Removes from a tree whatever was not checked out.
     fn strip(&self, tree: &CheckedOut) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
