@@ -15,6 +15,7 @@ mod ports;
 mod proof;
 mod proxies;
 mod servers;
+mod reload;
 mod site;
 mod support_proxies;
 mod websocket;

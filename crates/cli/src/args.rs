@@ -105,8 +105,11 @@ pub(crate) enum Command {
         /// Which boot of the release it is
         #[arg(long, hide = true)]
         generation: Option<u32>,
+        /// Become the master of this service, which belongs to no release
+        #[arg(long, hide = true, value_name = "SERVICE", conflicts_with_all = ["service", "command", "release"])]
+        standing: Option<String>,
         /// The command and its arguments
-        #[arg(trailing_var_arg = true, required_unless_present = "service")]
+        #[arg(trailing_var_arg = true, required_unless_present_any = ["service", "standing"])]
         command: Vec<String>,
     },
     /// Tidy up after a run that was killed

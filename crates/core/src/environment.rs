@@ -8,6 +8,7 @@ use crate::layout::Layout;
 use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
 use crate::service::Program;
+use crate::standing;
 
 /// What is taken over from the caller, if it is set there; everything else is not.
 pub const INHERITED: [&str; 9] =
@@ -58,6 +59,27 @@ pub fn of_service(layout: &Layout, generation: &Generation, service: &Service) -
     set("SOCKET", text(&layout.socket(generation, &service.name)));
     set("RELEASE_SERVICE", service.name.clone());
     set(Program::VARIABLE, generation.program(&service.name));
+    env
+}
+
+/// What the master of a service that belongs to no release sees of all this: paths that lead through
+/// `current`, and the name of no release.
+pub fn of_standing(layout: &Layout, release: &Variables, service: &Service) -> Variables {
+    let mut env = release.clone();
+    env.extend(service.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
+    for name in ["RELEASE_ID", "RELEASE_REVISION"] {
+        env.remove(name);
+    }
+    let (current, venv) = (layout.current(), layout.current().join("venv"));
+    let path = release.get("PATH").map_or(SYSTEM_PATH, Secret::reveal);
+    let (_, system) = path.split_once(':').unwrap_or(("", path));
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
+    set("PATH", format!("{}:{system}", venv.join("bin").display()));
+    set("VIRTUAL_ENV", text(&venv));
+    set("PWD", text(&current));
+    set("SOCKET", text(&layout.standing_socket(&service.name)));
+    set("RELEASE_SERVICE", service.name.clone());
+    set(Program::VARIABLE, standing::program(&service.name));
     env
 }
 

@@ -183,6 +183,8 @@ pub trait Processes {
     /// The processes that run from below `directory`: by executable, working directory, mapped or
     /// open file, or the Python environment that their variables name.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
+    /// Sends a signal, such as `HUP`, to a process; fine when it is gone.
+    fn signal(&self, pid: u32, signal: &str) -> HostResult<()>;
     /// The processes of a program and what they use: the one with the id `pid`, all that it
     /// started, and whatever carries the program's name in its environment.
     fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>>;

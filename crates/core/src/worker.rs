@@ -35,7 +35,7 @@ fn usual_stop(command: &str, handover: Handover) -> Stop {
     let words = shell_words::split(command).unwrap_or_default();
     let names = |wanted: &[&str]| words.iter().take(4).any(|word| wanted.contains(&base_name(word)));
     match handover {
-        Handover::Socket => Stop::one("TERM", LONG_REQUEST),
+        Handover::Socket | Handover::Reload => Stop::one("TERM", LONG_REQUEST),
         _ if names(&["run_huey", "huey_consumer", "huey_consumer.py"]) => Stop::one("INT", LONG_TASK),
         Handover::Overlap => Stop::one("TERM", LONG_TASK),
         Handover::Replace => Stop::one("TERM", LONG_REQUEST),

@@ -52,6 +52,19 @@ impl Processes for UnixHost {
         Ok(others()?.into_iter().filter(|pid| uses(*pid, &directory)).collect())
     }
 
+    fn signal(&self, pid: u32, signal: &str) -> HostResult<()> {
+        let number = match signal {
+            "HUP" => Signal::HUP,
+            "INT" => Signal::INT,
+            "QUIT" => Signal::QUIT,
+            "USR1" => Signal::USR1,
+            "USR2" => Signal::USR2,
+            _ => Signal::TERM,
+        };
+        self::signal(&[pid], number);
+        Ok(())
+    }
+
     fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>> {
         let family = family::of(&self.layout, program, pid)?;
         Ok(family.into_iter().filter_map(files_of::process).collect())

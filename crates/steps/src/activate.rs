@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use release_core::config::Service;
+use release_core::config::{Handover, Service};
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
-use release_core::port::ports;
+use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::reload;
 use crate::restored::{check_restored, revive};
 
 /// Moves `current`.
@@ -65,16 +66,20 @@ impl Step for Activate {
         if !points_at(host, layout, cx.run.release())? {
             return Ok(());
         }
-        match &cx.run.previous {
+        let previous = cx.run.previous.as_ref();
+        match previous {
             Some(previous) => {
+                reload::stand_in(cx, previous)?;
                 go_back(cx, previous)?;
-                check_restored(cx, previous)
+                check_restored(cx, previous)?;
             }
             None => match host.read_link(&layout.taken_over())? {
-                Some(foreign) => Ok(point_current(host, layout, &foreign)?),
-                None => Ok(host.remove(&layout.current())?),
+                Some(foreign) => point_current(host, layout, &foreign)?,
+                None => host.remove(&layout.current())?,
             },
         }
+        reload::return_to(cx, previous);
+        Ok(())
     }
 }
 
@@ -109,8 +114,8 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for (link, socket) in links(cx.run, generation) {
-        if cx.host.read_link(&link)? != Some(socket) {
+    for service in cx.run.config.listening() {
+        if !serves(cx, generation, service, To::Own)? && !master_serves(cx, generation, service)? {
             return Ok(false);
         }
     }
@@ -134,20 +139,60 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
 fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
-    links(cx.run, generation).try_for_each(|(link, socket)| cx.host.replace_link(&link, &socket))
+    cx.run.config.listening().try_for_each(|service| point_links(cx, generation, service, To::Own))
 }
 
-/// The names by which proxies and forwarders find the sockets of `generation`.
-fn links<'a>(run: &'a Run, generation: &'a Generation) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
-    let (layout, release) = (&run.layout, &generation.release);
-    let socket = |service: &Service| layout.socket_name(generation, &service.name);
-    let by_name = run
-        .config
-        .listening()
-        .map(move |service| (layout.socket_link(release, &service.name), socket(service)));
-    let by_port = ports(&run.config)
-        .map(move |(port, service)| (layout.run(release).join(port.link()), socket(service)));
-    by_name.chain(by_port)
+/// Who answers at the names of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum To {
+    /// The generation's own processes.
+    Own,
+    /// The master that belongs to no release.
+    Master,
+}
+
+/// Points the names by which proxies and forwarders find `service`.
+pub(crate) fn point_links(
+    cx: &Context<'_>,
+    generation: &Generation,
+    service: &Service,
+    to: To,
+) -> HostResult<()> {
+    let target = target(&cx.run.layout, generation, service, to);
+    links(&cx.run.layout, &generation.release, service)
+        .into_iter()
+        .try_for_each(|link| cx.host.replace_link(&link, &target))
+}
+
+/// Whether those names lead to the master.
+pub(crate) fn master_serves(
+    cx: &Context<'_>,
+    generation: &Generation,
+    service: &Service,
+) -> HostResult<bool> {
+    Ok(service.handover == Handover::Reload && serves(cx, generation, service, To::Master)?)
+}
+
+fn serves(cx: &Context<'_>, generation: &Generation, service: &Service, to: To) -> HostResult<bool> {
+    let target = target(&cx.run.layout, generation, service, to);
+    for link in links(&cx.run.layout, &generation.release, service) {
+        if cx.host.read_link(&link)?.as_ref() != Some(&target) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn target(layout: &Layout, generation: &Generation, service: &Service, to: To) -> PathBuf {
+    match to {
+        To::Own => layout.socket_name(generation, &service.name),
+        To::Master => layout.standing_link(&service.name),
+    }
+}
+
+fn links(layout: &Layout, release: &ReleaseId, service: &Service) -> Vec<PathBuf> {
+    let by_port = Port::of(service).map(|port| layout.run(release).join(port.link()));
+    [layout.socket_link(release, &service.name)].into_iter().chain(by_port).collect()
 }
 
 fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {

@@ -94,7 +94,7 @@ fn stays_warm(run: &Run, generation: &Generation) -> bool {
 /// Ends the old generations: at once as far as the site can see, and what still works on a long
 /// task in the background, watched by a program of the process manager.
 fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
-    let quiet = wait_until_quiet(cx, old)?;
+    let quiet = wait_until_quiet(cx, &sockets(cx, old)?)?;
     for generation in old {
         retire::keep(cx.host, generation)?;
     }
@@ -140,17 +140,19 @@ fn wait_until_ended(cx: &Context<'_>, names: &[String]) -> Result<Vec<String>, S
     Ok(busy)
 }
 
-/// Waits until nobody is connected to the old sockets nor waits to be. A server that is asked
+/// Waits until nobody is connected to old `sockets`, each with the time that it may take, nor waits to be. A server that is asked
 /// to end earlier drops those whom it has not accepted yet. `None` when one stayed busy for longer
 /// than it may: websockets and kept-alive connections never fall quiet.
-fn wait_until_quiet(cx: &Context<'_>, old: &[Generation]) -> Result<Option<Duration>, StepError> {
-    let sockets = sockets(cx, old)?;
+pub(crate) fn wait_until_quiet(
+    cx: &Context<'_>,
+    sockets: &[(PathBuf, Duration)],
+) -> Result<Option<Duration>, StepError> {
     let longest = sockets.iter().map(|(_, drain)| *drain).max().unwrap_or_default();
     let start = cx.host.elapsed();
     cx.host.pause(FLOOR)?;
     let mut quiet_polls = 0;
     let quiet = cx.wait(longest, POLL, || {
-        let busy = busy(cx, &sockets)?;
+        let busy = busy(cx, sockets)?;
         let waited = cx.host.elapsed() - start;
         quiet_polls = if busy.iter().any(|drain| waited < *drain) { 0 } else { quiet_polls + 1 };
         Ok((quiet_polls == 2).then(|| busy.is_empty().then_some(waited)))

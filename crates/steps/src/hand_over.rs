@@ -110,7 +110,7 @@ fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> 
     let states = retire::states(cx)?;
     let again = cx.run.stand_in.as_ref().unwrap_or(previous);
     let gone = |service: &Service| {
-        service.handover != Handover::Socket && !is_alive(&states, &previous.program(&service.name))
+        !service.handover.listens() && !is_alive(&states, &previous.program(&service.name))
     };
     let services = services_of(cx, previous);
     let programs: Vec<Program> = services

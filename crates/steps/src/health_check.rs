@@ -62,7 +62,7 @@ fn services(run: &Run) -> impl Iterator<Item = &Service> {
 
 fn question(service: &Service) -> String {
     match service.handover {
-        Handover::Socket => format!("{} at {}", service.name, service.health.path),
+        Handover::Socket | Handover::Reload => format!("{} at {}", service.name, service.health.path),
         Handover::Overlap | Handover::Replace => service.name.clone(),
     }
 }

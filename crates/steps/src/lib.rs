@@ -20,6 +20,7 @@ pub mod prove;
 pub mod ports;
 pub mod hand_over;
 pub mod activate;
+pub mod reload;
 pub mod verify;
 pub mod drain;
 pub mod prune;

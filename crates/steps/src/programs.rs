@@ -85,7 +85,7 @@ pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Result<V
             continue;
         }
         let handover = handover(cx, &generation, &service)?;
-        if handover != Handover::Socket {
+        if !handover.listens() {
             found.push(OldWorker { name: state.name.clone(), handover });
         }
     }

@@ -17,6 +17,7 @@ use crate::ports::{ClosePorts, OpenPorts};
 use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
+use crate::reload::{EndStandIns, Reload};
 use crate::venv::Venv;
 use crate::verify::Verify;
 
@@ -43,8 +44,10 @@ pub fn deploy() -> Plan {
         .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
+        .step(Reload)
         .step(Verify)
         .afterwards(ClosePorts)
+        .afterwards(EndStandIns)
         .afterwards(Drain)
         .afterwards(Prune)
 }
@@ -61,7 +64,9 @@ pub fn rollback() -> Plan {
         .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
+        .step(Reload)
         .step(Verify)
         .afterwards(ClosePorts)
+        .afterwards(EndStandIns)
         .afterwards(Drain)
 }

@@ -45,7 +45,8 @@ fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError>
         .filter(|state| state.state.is_alive())
         .map(|state| state.name.as_str())
         .collect();
-    let programs = record.config.listening().map(|service| program(cx.run, previous, service));
+    let own = record.config.listening().filter(|service| service.handover == Handover::Socket);
+    let programs = own.map(|service| program(cx.run, previous, service));
     let dead: Vec<Program> = programs.filter(|program| !alive.contains(&program.name.as_str())).collect();
     if dead.is_empty() { Ok(()) } else { Ok(cx.host.start(&dead)?) }
 }
@@ -53,9 +54,8 @@ fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError>
 /// The web services of a generation that the process manager knows.
 fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<String>> {
     let known = programs::services_of(cx, generation);
-    let answers = |name: &String| {
-        known.iter().all(|service| service.name != *name || service.handover == Handover::Socket)
-    };
+    let answers =
+        |name: &String| known.iter().all(|service| service.name != *name || service.handover.listens());
     let states = retire::states(cx)?;
     let names = programs_of(&states, generation).filter_map(|state| Generation::of_program(&state.name));
     Ok(names.map(|(service, _)| service).filter(|name| name != RETIRE && answers(name)).collect())

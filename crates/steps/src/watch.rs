@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use release_core::config::{Handover, Service};
+use release_core::config::Service;
 use release_core::host::{HostResult, Reply};
 use release_core::service::Running;
 use release_core::step::{Context, StepError};
@@ -63,7 +63,7 @@ impl<'a> Watch<'a> {
 
     /// Waits until it answers well for the first time, and wakes it up; a worker answers nobody.
     pub(crate) fn begin(&mut self) -> Result<(), StepError> {
-        if self.service.handover == Handover::Socket {
+        if self.service.handover.listens() {
             self.first_answer()?;
             return self.warm_up();
         }
@@ -128,7 +128,7 @@ impl<'a> Watch<'a> {
             }
             self.cx.host.pause(WATCH)?;
         }
-        if self.service.handover != Handover::Socket {
+        if !self.service.handover.listens() {
             return Ok(());
         }
         let limit = self.service.health.timeout.0;

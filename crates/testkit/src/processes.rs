@@ -53,6 +53,7 @@ pub(crate) struct Shell {
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
     families: BTreeMap<String, Vec<ProcessFiles>>,
+    on_signal: Option<Arc<dyn Fn(&FakeHost) + Send + Sync>>,
 }
 
 impl fmt::Debug for Shell {
@@ -102,6 +103,11 @@ impl FakeHost {
         lock(&self.shell).using.insert(directory.into(), pids);
     }
 
+    /// What a signal to a process changes.
+    pub fn on_signal(&self, react: impl Fn(&FakeHost) + Send + Sync + 'static) {
+        lock(&self.shell).on_signal = Some(Arc::new(react));
+    }
+
     /// The processes of a program; `None` for what may not be read.
     pub fn set_family(&self, program: &str, files: &[Option<&[&str]>]) {
         let process = |(index, files): (usize, &Option<&[&str]>)| ProcessFiles {
@@ -146,6 +152,13 @@ impl Processes for FakeHost {
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
         self.ask("using", directory)?;
         Ok(lock(&self.shell).using.get(directory).cloned().unwrap_or_default())
+    }
+
+    fn signal(&self, pid: u32, signal: &str) -> HostResult<()> {
+        self.act("signal", format!("{signal} {pid}"))?;
+        let react = lock(&self.shell).on_signal.clone();
+        react.into_iter().for_each(|react| react(self));
+        Ok(())
     }
 
     fn family(&self, program: &str, _: Option<u32>) -> HostResult<Vec<ProcessFiles>> {

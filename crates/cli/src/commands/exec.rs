@@ -2,12 +2,14 @@
 //! something: all see the same environment and directory.
 
 use release_core::command::{Command, Variables};
-use release_core::config::{Handover, Service};
+use release_core::config::Service;
 use release_core::environment;
 use release_core::host::{Files, Network};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::server;
+use release_core::standing;
+use release_steps::reload;
 
 use crate::error::Error;
 use crate::site::{Site, caller};
@@ -50,6 +52,37 @@ pub(crate) fn run(
     Err(release_host::become_program(&command).into())
 }
 
+/// Becomes the master of `service`, which finds everything through `current`; comes back only if that fails.
+pub(crate) fn standing(site: &Site, service: &str) -> Result<u8, Error> {
+    let (layout, host) = (&site.layout, &site.host);
+    let release = site.current()?.ok_or_else(nothing_live)?;
+    let record = ReleaseRecord::read(host, layout, &release)?.ok_or_else(|| unknown(&release))?;
+    let config = &record.config;
+    let found = config.services.iter().find(|known| known.name == service);
+    let service = found.ok_or_else(|| no_service(service, &release))?;
+    let env_file = site.env_file(config)?;
+    let env = environment::of_release(layout, &release, &record.revision, config, &env_file, &caller());
+    let env = environment::of_standing(layout, &env, service);
+    let words = standing::through_current(service_words(site, &release, service, &env)?, layout);
+    free_standing_socket(site, &service.name)?;
+    host.write(
+        &layout.standing_stamp(&service.name),
+        reload::stamp(host, layout, &release, config, service)?.as_bytes(),
+        0o600,
+    )?;
+    let (program, args) = words.split_first().ok_or_else(|| no_service(&service.name, &release))?;
+    let command = Command::new(program, layout.current()).args(args).env(env).isolated();
+    Err(release_host::become_program(&command).into())
+}
+
+fn free_standing_socket(site: &Site, service: &str) -> Result<(), Error> {
+    let socket = site.layout.standing_socket(service);
+    if !site.host.socket_use(&socket)?.listening {
+        site.host.remove(&socket)?;
+    }
+    Ok(())
+}
+
 /// The command of a service, with what its server needs to hand its socket over.
 fn service_words(
     site: &Site,
@@ -59,7 +92,7 @@ fn service_words(
 ) -> Result<Vec<String>, Error> {
     let words =
         environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
-    if service.handover != Handover::Socket {
+    if !service.handover.listens() {
         return Ok(words);
     }
     Ok(server::complete(words, service.first_wait(), has_control_socket(site, release)?))

@@ -38,7 +38,8 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Check => check::run(&existing()?, screen),
         Command::Generate { kind } => generate::run(&existing()?, screen, kind),
         Command::Init => init::run(args.root, screen),
-        Command::Exec { release, service, generation, command } => {
+        Command::Exec { standing: Some(service), .. } => exec::standing(&existing()?, &service),
+        Command::Exec { release, service, generation, command, standing: None } => {
             exec::run(&existing()?, release, service.zip(generation), &command)
         }
         Command::Recover => recover::run(existing()?, screen),

@@ -1,5 +1,6 @@
 //! `release start`: brings the active release's processes back.
 
+use release_core::config::{Handover, Service};
 use release_core::event::Observer;
 use release_core::exit_code;
 use release_core::host::{Clock, Files, Services};
@@ -7,6 +8,7 @@ use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
+use release_core::standing;
 use release_core::state::State;
 use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
@@ -14,6 +16,7 @@ use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 use release_steps::ports::OpenPorts;
 use release_steps::prove::Prove;
+use release_steps::reload::{EndStandIns, Reload};
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -36,7 +39,11 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
     let is_alive = |name: String| states.iter().any(|state| state.name == name && state.state.is_alive());
-    let services = record.config.services.iter().map(|service| generation.program(&service.name));
+    let program = |service: &Service| match service.handover {
+        Handover::Reload => standing::program(&service.name),
+        _ => generation.program(&service.name),
+    };
+    let services = record.config.services.iter().map(program);
     let forwarders = ports(&record.config).map(|(port, _)| port.program());
     Ok(!services.chain(forwarders).all(is_alive))
 }
@@ -47,7 +54,8 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     // What a stopped manager still knows of other generations must not come back with it.
     let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &OpenPorts, &HandOver] {
+    let steps: [&dyn Step; 7] = [&Boot, &HealthCheck, &Prove, &OpenPorts, &HandOver, &Reload, &EndStandIns];
+    for step in steps {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,

@@ -9,6 +9,7 @@ use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
 use release_core::service::ProgramState;
+use release_core::standing;
 use release_core::state::{Activation, State};
 use release_host::{Holder, Lock, LockError};
 use release_steps::retire::RETIRE;
@@ -85,13 +86,15 @@ fn status(site: &Site) -> Result<Status, Error> {
         id: run.generation.release.clone(),
         step: run.step().unwrap_or("begin").to_owned(),
     });
+    let service = |program| service(program).or_else(|| master(program, current.as_ref()?));
+    let services = programs.iter().filter_map(service).collect();
     Ok(Status {
         root: site.layout.root().display().to_string(),
         previous: previous.map(active),
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
-        services: programs.iter().filter_map(service).collect(),
+        services,
         ports: programs.iter().filter_map(port).collect(),
         foreign: site.foreign_current()?,
     })
@@ -117,6 +120,12 @@ fn service(program: &ProgramState) -> Option<ServiceState> {
     let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
     let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid };
     (service.name != RETIRE).then_some(service)
+}
+
+/// The master of a service that belongs to no release: it has loaded the active one.
+fn master(program: &ProgramState, current: &ReleaseId) -> Option<ServiceState> {
+    let name = standing::of_program(&program.name)?.to_owned();
+    Some(ServiceState { name, release: current.clone(), state: program.state.as_str(), pid: program.pid })
 }
 
 fn port(program: &ProgramState) -> Option<PortState> {

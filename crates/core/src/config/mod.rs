@@ -153,8 +153,19 @@ pub struct Frontend {
 impl Config {
     /// The services that listen, each on a socket of its generation.
     pub fn listening(&self) -> impl Iterator<Item = &Service> {
-        self.services.iter().filter(|service| service.handover == Handover::Socket)
+        self.services.iter().filter(|service| service.handover.listens())
     }
+
+    /// The services whose master belongs to no release, and what makes it load another one.
+    pub fn reloading(&self) -> impl Iterator<Item = (&Service, &Reload)> {
+        reloading(&self.services)
+    }
+}
+
+/// The `services` whose master belongs to no release, and what makes it load another one.
+pub fn reloading(services: &[Service]) -> impl Iterator<Item = (&Service, &Reload)> {
+    let reloads = services.iter().filter(|service| service.handover == Handover::Reload);
+    reloads.filter_map(|service| Some((service, service.reload.as_ref()?)))
 }
 
 impl Frontend {
@@ -197,6 +208,9 @@ pub struct Service {
     pub command: String,
     /// How it passes from the old generation to the new one.
     pub handover: Handover,
+    /// What makes its master load new code; for `handover: reload`.
+    #[serde(default)]
+    pub reload: Option<Reload>,
     /// A TCP port that reaches it, held by a forwarder through all releases.
     #[serde(default)]
     pub listen: Option<Listen>,
@@ -227,11 +241,39 @@ pub enum Handover {
     /// The new generation listens on a unix socket of its own (`$SOCKET`) and proves healthy;
     /// `activate`; the old one finishes what it began.
     Socket,
+    /// Like `socket`; but then one master that belongs to no release, and keeps its process id,
+    /// loads the new one's code and takes over.
+    Reload,
     /// For workers: the new generation starts, the old one takes no more; `activate`; the old one
     /// finishes what it has, however long that takes.
     Overlap,
     /// For what may run only once: just before `activate` the old one stops and the new one starts.
     Replace,
+}
+
+impl Handover {
+    /// Whether it listens on `$SOCKET`, and is asked whether it is well.
+    pub fn listens(self) -> bool {
+        matches!(self, Handover::Socket | Handover::Reload)
+    }
+}
+
+/// What makes a master load the code that `current` leads to, and keep its process id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reload {
+    /// A signal to it, such as `HUP`.
+    Signal(String),
+    /// A command, which also sees its process id as `$PID`.
+    Command(String),
+}
+
+impl std::fmt::Display for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Reload::Signal(text) | Reload::Command(text) => f.write_str(text),
+        }
+    }
 }
 
 /// How a service shows that it is well.

@@ -4,8 +4,8 @@ use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
-use super::stop::stop;
-use super::{Handover, Health, Listen, Service};
+use super::stop::{is_signal, stop};
+use super::{Handover, Health, Listen, Reload, Service};
 use crate::port::Port;
 use crate::server::Server;
 
@@ -37,12 +37,13 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let server = Server::of(&words);
     let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
     let listens = command.contains("$SOCKET") || command.contains("${SOCKET}") || server.finds_socket(&words);
+    let reload = reload(&mut fields, &key, &words, handover, report);
     let listen = fields.take("listen", report);
-    if listen.is_some() && handover != Handover::Socket {
+    if listen.is_some() && !handover.listens() {
         let help = Some("only what listens on $SOCKET can have one: `handover: socket`".to_owned());
         report.add(&fields.at("listen"), format!("services.{key}.listen: nobody listens there"), help);
     }
-    if handover == Handover::Socket && !command.is_empty() && !listens {
+    if handover.listens() && !command.is_empty() && !listens {
         let help = Some(match server.own_port(&words) {
             Some(port) => held_port(server, port, listen),
             None => format!("let it listen where it is told to: `{}`", server.bind()),
@@ -56,7 +57,45 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let optional = fields.take("optional", report).unwrap_or(false);
     let env = env(&mut fields, report);
     fields.finish(report);
-    Service { name: key, command, handover, listen, health, drain, stop, optional, env }
+    Service { name: key, command, handover, reload, listen, health, drain, stop, optional, env }
+}
+
+/// What makes the master load new code: what is said, or the signal that is usual for the server.
+fn reload(
+    fields: &mut Fields,
+    key: &str,
+    words: &[String],
+    handover: Handover,
+    report: &mut Report<'_>,
+) -> Option<Reload> {
+    let said: Option<String> = fields.take("reload", report);
+    if handover != Handover::Reload {
+        if said.is_some() {
+            let help = Some("say `handover: reload` too, or take it away".to_owned());
+            report.add(&fields.at("reload"), format!("services.{key}.reload: nobody is reloaded"), help);
+        }
+        return None;
+    }
+    if words.iter().any(|word| word == "--preload" || word == "--preload-app") {
+        let help = Some("take `--preload` away, or use `handover: socket`".to_owned());
+        let what = format!("services.{key}: what its master has preloaded stays the old code");
+        report.add(&fields.at("command"), what, help);
+    }
+    let usual = || Server::of(words).reload_signal().map(|signal| Reload::Signal(signal.to_owned()));
+    let reload = match said {
+        Some(said) if is_signal(&said) => Some(Reload::Signal(said)),
+        Some(said) => {
+            check_words(&fields.at("reload"), &said, report);
+            Some(Reload::Command(said))
+        }
+        None => usual(),
+    };
+    if reload.is_none() && !words.is_empty() {
+        let help = Some("say what does: `reload: HUP`, or a command; or use `handover: socket`".to_owned());
+        let what = format!("services.{key}: it is not known what makes its master load new code");
+        report.add(&fields.at("handover"), what, help);
+    }
+    reload
 }
 
 /// What to write for a server that has a port of its own, which two generations cannot share.

@@ -9,6 +9,11 @@ const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
 /// How long a signal may take where nothing is said.
 const USUAL: Wait = Wait::seconds(40);
 
+/// Whether `text` names a signal that a process can answer to.
+pub(super) fn is_signal(text: &str) -> bool {
+    SIGNALS.contains(&text)
+}
+
 /// `[TERM 10m, INT 30s, KILL]`, one such text, or `{signal: TERM, wait: 10m}`.
 pub(super) fn stop(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Stop {
     let rungs = match value {

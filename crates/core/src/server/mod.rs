@@ -67,6 +67,11 @@ impl Server {
         })
     }
 
+    /// The signal on which its master, which stays, starts new workers with the code that it finds.
+    pub fn reload_signal(self) -> Option<&'static str> {
+        matches!(self, Server::Gunicorn | Server::Uwsgi).then_some("HUP")
+    }
+
     /// Whether it answers what it has accepted before it ends, once it is asked to end.
     fn finishes(self) -> bool {
         !matches!(self, Server::Daphne | Server::Other)

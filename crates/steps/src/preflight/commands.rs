@@ -1,6 +1,6 @@
 //! The services' commands.
 
-use release_core::config::{Handover, Service};
+use release_core::config::Service;
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
 use release_core::server::Server;
@@ -13,7 +13,7 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
     let name = &service.name;
     let mut problems = Vec::new();
     let length = layout.socket(&longest_generation(), name).as_os_str().len();
-    if service.handover == Handover::Socket && length > SOCKET_PATH_LIMIT {
+    if service.handover.listens() && length > SOCKET_PATH_LIMIT {
         problems.push(Problem::new(
             format!(
                 "services.{name}: its socket's path has {length} bytes, and {SOCKET_PATH_LIMIT} is the limit"

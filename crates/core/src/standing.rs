@@ -1,0 +1,95 @@
+//! A master that belongs to the root and to no generation: it is started once and reloaded in place.
+
+use std::path::{Path, PathBuf};
+
+use crate::cache_key::CacheKey;
+use crate::config::{Config, Service};
+use crate::layout::Layout;
+
+const PREFIX: &str = "standing-";
+
+/// What the process manager calls the master of `service`: `standing-web`.
+pub fn program(service: &str) -> String {
+    format!("{PREFIX}{service}")
+}
+
+/// The service whose master has this name; `None` for another program.
+pub fn of_program(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX)
+}
+
+impl Layout {
+    /// Where the master of `service` listens, whichever release it has loaded.
+    pub fn standing_socket(&self, service: &str) -> PathBuf {
+        self.standing(&format!("{service}.sock"))
+    }
+
+    /// What the master of `service` was started with: what no reload changes.
+    pub fn standing_stamp(&self, service: &str) -> PathBuf {
+        self.standing(&format!("{service}.started"))
+    }
+
+    /// What [`Layout::socket_link`] holds while the master serves.
+    pub fn standing_link(&self, service: &str) -> PathBuf {
+        Path::new("../../../.release/run").join(format!("{service}.sock"))
+    }
+
+    fn standing(&self, name: &str) -> PathBuf {
+        self.state().join("run").join(name)
+    }
+}
+
+/// What a master of `service` keeps from its start to its end, as text to compare: its command and its
+/// variables, those of the `env_file` too, and its Python environment.
+pub fn started_with(config: &Config, service: &Service, env_file: &[u8], venv: &Path) -> String {
+    let variables = serde_json::to_vec(&(&config.env, &service.env)).expect("names and texts");
+    let key = CacheKey::new("standing", 1)
+        .with("command", &service.command)
+        .with("patience", service.patience().as_millis().to_string())
+        .with("env_file", env_file)
+        .with("venv", venv.as_os_str().as_encoded_bytes())
+        .with("variables", variables);
+    key.finish()
+}
+
+/// The words of a command, so that the server finds the code through `current` each time: where it
+/// changes directory to, it goes there through `current`.
+pub fn through_current(mut words: Vec<String>, layout: &Layout) -> Vec<String> {
+    let current = layout.current();
+    let place = |value: &str| current.join(value).display().to_string();
+    for index in 0..words.len() {
+        if let Some(value) = words[index].strip_prefix("--chdir=") {
+            words[index] = format!("--chdir={}", place(value));
+            return words;
+        }
+        if words[index] == "--chdir" && index + 1 < words.len() {
+            words[index + 1] = place(&words[index + 1]);
+            return words;
+        }
+    }
+    words.extend(["--chdir".to_owned(), current.display().to_string()]);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_masters_name_tells_its_service() {
+        assert_eq!(of_program(&program("web")), Some("web"));
+        assert_eq!(of_program("web-20261120T101500Z-3f2c1a9-g1"), None);
+    }
+
+    #[test]
+    fn a_server_changes_directory_through_current() {
+        let words = |text: &str| {
+            let words = text.split(' ').map(str::to_owned).collect();
+            through_current(words, &Layout::new("/srv/shop")).join(" ")
+        };
+        assert_eq!(words("gunicorn a"), "gunicorn a --chdir /srv/shop/current");
+        assert_eq!(words("gunicorn --chdir web a"), "gunicorn --chdir /srv/shop/current/web a");
+        assert_eq!(words("gunicorn --chdir=web a"), "gunicorn --chdir=/srv/shop/current/web a");
+        assert_eq!(words("gunicorn --chdir /opt/x a"), "gunicorn --chdir /opt/x a");
+    }
+}
