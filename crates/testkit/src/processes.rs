@@ -45,6 +45,8 @@ impl Answer {
 
 type Script = Arc<dyn Fn(&FakeHost, &Command) -> Answer + Send + Sync>;
 
+type React = Arc<dyn Fn(&FakeHost) + Send + Sync>;
+
 #[derive(Default)]
 pub(crate) struct Shell {
     scripts: Vec<(String, Script)>,
@@ -53,7 +55,7 @@ pub(crate) struct Shell {
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
     families: BTreeMap<String, Vec<ProcessFiles>>,
-    on_signal: Option<Arc<dyn Fn(&FakeHost) + Send + Sync>>,
+    on_signal: Option<React>,
 }
 
 impl fmt::Debug for Shell {

@@ -1,4 +1,4 @@
-use super::{Config, Frontend, Handover, Installer, Source, Wait, parse};
+use super::{Config, Frontend, Handover, Installer, Reload, Source, Wait, parse};
 use crate::server::Protocol;
 
 const MINIMAL: &str = "\
@@ -52,6 +52,39 @@ fn a_server_is_known_by_its_command_and_what_is_said_stands() {
             "release.yml:2: unknown key `services.web.drian` (help: did you mean `drain`?)",
         ]
     );
+}
+
+#[test]
+fn a_master_is_reloaded_by_what_its_server_knows_or_by_what_is_said() {
+    let web = |text: &str| {
+        let config = app(&format!("app: a\nservices:\n  web: {{{text}}}\n"))?;
+        Ok::<_, Vec<String>>(config.services[0].reload.clone())
+    };
+    let signal = |name: &str| Some(Reload::Signal(name.to_owned()));
+    let gunicorn = "command: \"gunicorn a --bind unix:$SOCKET\", handover: reload";
+    assert_eq!(web(gunicorn).unwrap(), signal("HUP"));
+    assert_eq!(web(&format!("{gunicorn}, reload: USR1")).unwrap(), signal("USR1"));
+    let touch = web(&format!("{gunicorn}, reload: touch shared/x")).unwrap();
+    assert_eq!(touch, Some(Reload::Command("touch shared/x".to_owned())));
+    assert_eq!(web("command: \"gunicorn a --bind unix:$SOCKET\"").unwrap(), None);
+    for (text, problem) in [
+        (
+            "command: uvicorn a --uds $SOCKET, handover: reload",
+            "services.web: it is not known what makes its master load new code (help: say what does: `reload: \
+             HUP`, or a command; or use `handover: socket`)",
+        ),
+        (
+            "command: \"gunicorn a --preload --bind unix:$SOCKET\", handover: reload",
+            "services.web: what its master has preloaded stays the old code (help: take `--preload` away, or use \
+             `handover: socket`)",
+        ),
+        (
+            "command: uvicorn a --uds $SOCKET, reload: HUP",
+            "services.web.reload: nobody is reloaded (help: say `handover: reload` too, or take it away)",
+        ),
+    ] {
+        assert_eq!(web(text).unwrap_err(), [format!("release.yml:3: {problem}")]);
+    }
 }
 
 #[test]
@@ -174,7 +207,7 @@ django: {seting: x}
         "release.yml:5: linked_dirs: `run` is a name that release itself uses",
         "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
         "release.yml:9: services.web.command does not use $SOCKET (help: let it listen on `--bind unix:$SOCKET` instead, and say `listen: 0.0.0.0:8000`: that port is held for it)",
-        "release.yml:10: services.web.handover: unknown variant `teleport`, expected one of `socket`, `overlap`, `replace`",
+        "release.yml:10: services.web.handover: unknown variant `teleport`, expected one of `socket`, `reload`, `overlap`, `replace`",
         "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
         "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",
         "release.yml:12: services.web.stop.signal: unknown signal `BYE` (help: use one of TERM, INT, QUIT, HUP, USR1, USR2; KILL comes by itself at the end)",

@@ -13,5 +13,6 @@ mod preflight;
 mod prove;
 mod proxy;
 mod prune;
+mod reload;
 mod stage;
 mod verify;

@@ -1,0 +1,148 @@
+//! A master that belongs to no release: it loads the new one behind a stand-in, or is put right.
+
+use std::path::PathBuf;
+
+use release_core::config::{Handover, Reload as How};
+use release_core::host::{Address, Clock, Files, Services};
+use release_core::release_record::ReleaseRecord;
+use release_core::step::Outcome;
+use release_steps::activate::Activate;
+use release_steps::boot::Boot;
+use release_steps::reload::{EndStandIns, Reload, stamp};
+use release_testkit::Scene;
+
+use crate::stage::{current, known, new_socket, new_web, old, second_deploy, target};
+
+const MASTER: &str = "standing-web";
+const NEW: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
+const OLD: &str = "/srv/shop/releases/20261119T090000Z-aaaaaaa";
+
+/// Both releases reload `web`, whose master serves the old one; the new one is booted beside it.
+fn scene() -> Scene {
+    let mut scene = second_deploy();
+    let web = &mut scene.facts.config.services[0];
+    (web.handover, web.reload) = (Handover::Reload, Some(How::Signal("HUP".to_owned())));
+    let mut facts = scene.facts.clone();
+    facts.generation = old();
+    ReleaseRecord::of(&facts, scene.host.now()).write(&scene.host, &facts.layout).unwrap();
+    let layout = scene.facts.layout.clone();
+    let mut master = scene.host.programs().remove(0);
+    master.name = MASTER.to_owned();
+    scene.host.stop(&[old().program("web")]).unwrap();
+    scene.host.start(&[master]).unwrap();
+    started_with(&scene);
+    scene.host.set_family(MASTER, &[Some(&[OLD]), Some(&[OLD])]);
+    scene.host.put_link(layout.socket_link(&old().release, "web"), layout.standing_link("web"));
+    for generation in [old(), scene.facts.generation.clone()] {
+        scene.host.serve_in_turn(Address::Socket(layout.socket(&generation, "web")), &[200]);
+    }
+    scene.host.serve_in_turn(Address::Socket(layout.standing_socket("web")), &[200]);
+    scene.host.serve_in_turn(Address::Socket(layout.current_socket("web")), &[200]);
+    scene.run(&Boot).unwrap();
+    scene.host.put_file(new_socket(&scene), "");
+    scene
+}
+
+/// The master was started with what the run has, too.
+fn started_with(scene: &Scene) {
+    let facts = &scene.facts;
+    let web = &facts.config.services[0];
+    let stamp = stamp(&scene.host, &facts.layout, &old().release, &facts.config, web).unwrap();
+    for release in [&old().release, facts.release()] {
+        scene.host.put_link(facts.layout.venv(release), "../../cache/venv/one");
+    }
+    scene.host.put_dir("/srv/shop/cache/venv/one");
+    drop(stamp);
+    let stamp = release_steps::reload::stamp(&scene.host, &facts.layout, facts.release(), &facts.config, web);
+    scene.host.put_file(facts.layout.standing_stamp("web"), &stamp.unwrap());
+}
+
+fn link(scene: &Scene) -> Option<PathBuf> {
+    scene.host.read_link(&scene.facts.layout.socket_link(scene.facts.release(), "web")).unwrap()
+}
+
+fn loads(scene: &Scene, release: &'static str) {
+    scene.host.on_signal(move |host| host.set_family(MASTER, &[Some(&[release]), Some(&[release])]));
+}
+
+#[test]
+fn the_stand_in_serves_until_the_master_runs_the_new_release_alone() {
+    let scene = scene();
+    loads(&scene, NEW);
+    scene.run(&Activate).unwrap();
+    let layout = &scene.facts.layout;
+    assert_eq!(link(&scene), Some(layout.socket_name(&scene.facts.generation, "web")));
+    assert_eq!(scene.run(&Reload).unwrap(), Outcome::DoneWith("web reloaded by HUP".to_owned()));
+    assert_eq!(link(&scene), Some(layout.standing_link("web")));
+    assert!(known(&scene).contains(&new_web(&scene)));
+    assert_eq!(scene.run(&EndStandIns).unwrap(), Outcome::Done);
+    assert_eq!(known(&scene), [MASTER]);
+    // A second time nothing is signalled.
+    scene.host.on_signal(|_| panic!("it runs the release already"));
+    assert_eq!(scene.run(&Reload).unwrap(), Outcome::DoneWith("web runs it already".to_owned()));
+    assert!(matches!(scene.run(&EndStandIns).unwrap(), Outcome::Skipped(_)));
+}
+
+#[test]
+fn a_master_that_mixes_releases_is_put_right_by_its_old_processes() {
+    let scene = scene();
+    scene.host.on_signal(|host| host.set_family(MASTER, &[Some(&[NEW]), Some(&[NEW, OLD])]));
+    scene.run(&Activate).unwrap();
+    let error = scene.run(&Reload).unwrap_err();
+    let told = format!("its process 2002 uses {OLD}");
+    assert!(error.to_string().ends_with(&told), "{error}");
+    assert!(error.help().unwrap().contains("handover: socket"));
+    assert_eq!(link(&scene), Some(scene.facts.layout.socket_name(&scene.facts.generation, "web")));
+    scene.undo(&Reload).unwrap();
+    loads(&scene, OLD);
+    scene.undo(&Activate).unwrap();
+    let layout = &scene.facts.layout;
+    assert_eq!(current(&scene), target(layout, &old()));
+    let old_link = scene.host.read_link(&layout.socket_link(&old().release, "web")).unwrap();
+    assert_eq!(old_link, Some(layout.standing_link("web")));
+    scene.undo(&Boot).unwrap();
+    assert_eq!(known(&scene), [MASTER], "the old release's own processes have ended again");
+}
+
+#[test]
+fn a_master_that_cannot_be_put_right_leaves_the_old_processes_serving() {
+    let scene = scene();
+    scene.host.on_signal(|host| host.set_family(MASTER, &[Some(&[NEW]), Some(&[OLD])]));
+    scene.run(&Activate).unwrap();
+    scene.run(&Reload).unwrap_err();
+    scene.undo(&Reload).unwrap();
+    scene.undo(&Activate).unwrap();
+    let layout = &scene.facts.layout;
+    let old_link = scene.host.read_link(&layout.socket_link(&old().release, "web")).unwrap();
+    assert_eq!(old_link, Some(layout.socket_name(&old(), "web")));
+    let warning = scene.recorder.warnings().pop().unwrap();
+    assert!(warning.ends_with("; its own processes serve meanwhile"), "{warning}");
+}
+
+#[test]
+fn what_a_reload_does_not_change_needs_a_new_master() {
+    let scene = scene();
+    scene.host.put_file("/srv/shop/shared/.env", "DEBUG=1\n");
+    scene.host.on_start(|host, program| {
+        if program.name == MASTER {
+            host.set_family(MASTER, &[Some(&[NEW])]);
+        }
+        release_core::service::Running::Running
+    });
+    scene.run(&Activate).unwrap();
+    let Outcome::DoneWith(note) = scene.run(&Reload).unwrap() else { panic!("it says what it did") };
+    assert_eq!(note, "web started anew, as what a reload does not change has changed");
+    let master = scene.host.programs().into_iter().find(|program| program.name == MASTER).unwrap();
+    assert_eq!(master.command, ["/usr/local/bin/release", "exec", "--standing", "web"]);
+}
+
+#[test]
+fn a_master_that_the_new_release_does_not_have_ends_after_the_switch() {
+    let mut scene = scene();
+    let web = &mut scene.facts.config.services[0];
+    (web.handover, web.reload) = (Handover::Socket, None);
+    scene.run(&Activate).unwrap();
+    assert!(matches!(scene.run(&Reload).unwrap(), Outcome::Skipped(_)));
+    assert_eq!(scene.run(&EndStandIns).unwrap(), Outcome::Done);
+    assert_eq!(known(&scene), [new_web(&scene)]);
+}
