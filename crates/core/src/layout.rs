@@ -14,6 +14,7 @@
 //!   cache/venv/ bundle/ tool/     built once, keyed by content
 //!   .release/                     our own state
 //!     lock  journal.jsonl  releases/<id>.json  log/<id>/<step>.log
+//!     run/web.sock                where a master of no release listens
 //!     spare/ spare.tree           where the next checkout begins
 //!     log/service/  supervisor/   the private supervisord and what services print
 //! ```
