@@ -8,7 +8,7 @@ use super::builders::{frontends, python};
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
 use super::proxy::{proxy, serving};
-use super::services::services;
+use super::services::{check_whole, services};
 use super::{Config, Django, Problem, Problems, Verify, Wait};
 use crate::env_file::is_name;
 
@@ -147,6 +147,7 @@ fn required(config: &Config, report: &mut Report<'_>) {
         let help = "say what it runs: `command: gunicorn shop.wsgi --bind unix:$SOCKET`".to_owned();
         report.add(&[], format!("services.{}: `command` is missing", service.name), Some(help));
     }
+    check_whole(&config.services, report);
 }
 
 fn app(fields: &mut Fields, report: &mut Report<'_>) -> String {

@@ -39,10 +39,6 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let listens = command.contains("$SOCKET") || command.contains("${SOCKET}") || server.finds_socket(&words);
     let reload = reload(&mut fields, &key, &words, handover, report);
     let listen = fields.take("listen", report);
-    if listen.is_some() && !handover.listens() {
-        let help = Some("only what listens on $SOCKET can have one: `handover: socket`".to_owned());
-        report.add(&fields.at("listen"), format!("services.{key}.listen: nobody listens there"), help);
-    }
     if handover.listens() && !command.is_empty() && !listens {
         let help = Some(match server.own_port(&words) {
             Some(port) => held_port(server, port, listen),
@@ -69,33 +65,45 @@ fn reload(
     report: &mut Report<'_>,
 ) -> Option<Reload> {
     let said: Option<String> = fields.take("reload", report);
-    if handover != Handover::Reload {
-        if said.is_some() {
-            let help = Some("say `handover: reload` too, or take it away".to_owned());
-            report.add(&fields.at("reload"), format!("services.{key}.reload: nobody is reloaded"), help);
-        }
-        return None;
-    }
-    if words.iter().any(|word| word == "--preload" || word == "--preload-app") {
+    let preloads = words.iter().any(|word| word == "--preload" || word == "--preload-app");
+    if handover == Handover::Reload && preloads {
         let help = Some("take `--preload` away, or use `handover: socket`".to_owned());
         let what = format!("services.{key}: what its master has preloaded stays the old code");
         report.add(&fields.at("command"), what, help);
     }
     let usual = || Server::of(words).reload_signal().map(|signal| Reload::Signal(signal.to_owned()));
-    let reload = match said {
+    match said {
         Some(said) if is_signal(&said) => Some(Reload::Signal(said)),
         Some(said) => {
             check_words(&fields.at("reload"), &said, report);
             Some(Reload::Command(said))
         }
-        None => usual(),
-    };
-    if reload.is_none() && !words.is_empty() {
-        let help = Some("say what does: `reload: HUP`, or a command; or use `handover: socket`".to_owned());
-        let what = format!("services.{key}: it is not known what makes its master load new code");
-        report.add(&fields.at("handover"), what, help);
+        None if handover == Handover::Reload => usual(),
+        None => None,
     }
-    reload
+}
+
+/// What can be told only once the keys of both files are known.
+pub(super) fn check_whole(services: &[Service], report: &mut Report<'_>) {
+    for service in services {
+        let problem = match service.handover {
+            Handover::Reload if service.reload.is_none() => Some((
+                ": it is not known what makes its master load new code",
+                "say what does: `reload: HUP`, or a command; or use `handover: socket`",
+            )),
+            Handover::Socket | Handover::Overlap | Handover::Replace if service.reload.is_some() => {
+                Some((".reload: nobody is reloaded", "say `handover: reload` too, or take it away"))
+            }
+            Handover::Overlap | Handover::Replace if service.listen.is_some() => Some((
+                ".listen: nobody listens there",
+                "only what listens on $SOCKET can have one: `handover: socket`",
+            )),
+            _ => None,
+        };
+        if let Some((what, help)) = problem {
+            report.add(&[], format!("services.{}{what}", service.name), Some(help.to_owned()));
+        }
+    }
 }
 
 /// What to write for a server that has a port of its own, which two generations cannot share.

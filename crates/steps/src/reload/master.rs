@@ -28,8 +28,8 @@ pub fn stamp(
     service: &Service,
 ) -> HostResult<String> {
     let env_file = host.read(&layout.shared().join(&config.env_file))?.unwrap_or_default();
-    let venv = layout.venv(release);
-    let venv = host.resolve(&venv)?.unwrap_or(venv);
+    // The link is each release's own; without one there is no environment.
+    let venv = host.resolve(&layout.venv(release))?.unwrap_or_default();
     Ok(standing::started_with(config, service, &env_file, &venv))
 }
 

@@ -46,14 +46,11 @@ fn scene() -> Scene {
 /// The master was started with what the run has, too.
 fn started_with(scene: &Scene) {
     let facts = &scene.facts;
-    let web = &facts.config.services[0];
-    let stamp = stamp(&scene.host, &facts.layout, &old().release, &facts.config, web).unwrap();
+    scene.host.put_dir("/srv/shop/cache/venv/one");
     for release in [&old().release, facts.release()] {
         scene.host.put_link(facts.layout.venv(release), "../../cache/venv/one");
     }
-    scene.host.put_dir("/srv/shop/cache/venv/one");
-    drop(stamp);
-    let stamp = release_steps::reload::stamp(&scene.host, &facts.layout, facts.release(), &facts.config, web);
+    let stamp = stamp(&scene.host, &facts.layout, &old().release, &facts.config, &facts.config.services[0]);
     scene.host.put_file(facts.layout.standing_stamp("web"), &stamp.unwrap());
 }
 
