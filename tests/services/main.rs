@@ -10,8 +10,10 @@
 mod support;
 
 mod boot;
+mod broker;
 mod load;
 mod proxies;
+mod queues;
 mod servers;
 mod site;
 mod support_proxies;

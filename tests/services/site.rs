@@ -36,12 +36,8 @@ impl Site {
         for part in [root.join("shared/data"), directory.path().join("out"), work.clone()] {
             fs::create_dir_all(part).unwrap();
         }
-        for file in fs::read_dir(Path::new(FIXTURES).join(fixture)).unwrap() {
-            let file = file.unwrap();
-            if file.file_type().unwrap().is_file() {
-                fs::copy(file.path(), work.join(file.file_name())).unwrap();
-            }
-        }
+        let copied = Command::new("cp").arg("-rT").arg(Path::new(FIXTURES).join(fixture)).arg(&work).status();
+        assert!(copied.unwrap().success());
         in_repository(&work, &["init", "-q", "-b", "main"]);
         in_repository(&work, &["add", "."]);
         in_repository(&work, &["commit", "-qm", "First"]);
@@ -75,6 +71,15 @@ impl Site {
     #[track_caller]
     pub(crate) fn release(&self, words: &[&str]) -> Finished {
         self.start(words).finish()
+    }
+
+    /// Runs `release` as a shell's `command &` does, or `nohup`: with signals ignored that services may need.
+    #[track_caller]
+    pub(crate) fn release_ignoring_interrupts(&self, words: &[&str]) -> Finished {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' INT QUIT HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_release")]);
+        command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
+        start(command, &self.directory.path().join("out")).finish()
     }
 
     /// A new release of the same revision goes live, and the one before it has ended.

@@ -14,6 +14,7 @@ use release_core::service::{Program, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
+use crate::celery;
 use crate::programs::{OldWorker, is_alive, old_workers, program, services_of};
 use crate::retire;
 
@@ -41,19 +42,20 @@ impl Step for HandOver {
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
         // A look starts no manager.
-        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?)?.is_empty() {
+        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?).is_empty() {
             return Ok(Look::Nothing(NOTHING.to_owned()));
         }
         Ok(Look::Needed(self.describe(cx.run)))
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let old = old_workers(cx, &retire::states(cx)?)?;
+        let old = old_workers(cx, &retire::states(cx)?);
         if old.is_empty() && replaced(cx.run).next().is_none() {
             return Ok(Outcome::Skipped(NOTHING.to_owned()));
         }
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
-            old.into_iter().partition(|worker| worker.handover == Handover::Overlap);
+            old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
+        celery::quiesce(cx, &overlapping)?;
         cx.host.begin_stop(&names(&overlapping))?;
         cx.host.stop(&names(&replaced))?;
         start_replacements(cx)?;
@@ -64,11 +66,23 @@ impl Step for HandOver {
         let own: Vec<String> =
             replaced(cx.run).map(|service| cx.run.generation.program(&service.name)).collect();
         cx.host.stop(&own)?;
+        cx.host.begin_stop(&silenced(cx)?)?;
         match &cx.run.previous {
             Some(previous) => bring_back(cx, previous),
             None => Ok(()),
         }
     }
+}
+
+/// The old workers that run, but may have been told already to take no more tasks.
+fn silenced(cx: &Context<'_>) -> Result<Vec<String>, StepError> {
+    let mut old = old_workers(cx, &retire::states(cx)?);
+    old.retain(|worker| {
+        let previous = cx.run.previous.as_ref() == Some(&worker.generation);
+        let takes_orders = worker.handover() == Handover::Overlap && celery::of(worker).is_some();
+        worker.alive && previous && takes_orders
+    });
+    Ok(names(&old))
 }
 
 fn names(workers: &[OldWorker]) -> Vec<String> {
