@@ -62,7 +62,7 @@ impl Site {
         fs::write(self.root.join("release.yml"), text).unwrap();
     }
 
-    fn start(&self, words: &[&str]) -> Running {
+    pub(crate) fn start(&self, words: &[&str]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_release"));
         command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
         start(command, &self.directory.path().join("out"))

@@ -56,3 +56,39 @@ fn beat_silence(redis: &Redis) -> f64 {
     assert!((ticks.len() as f64) <= most, "{} ticks in {lived:.1} s: two beats ran", ticks.len());
     ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
 }
+
+#[test]
+fn a_worker_that_finishes_is_shown_and_outlives_release() {
+    let redis = Redis::start();
+    let site = Site::of("workers");
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    site.switch();
+    assert_eq!(Client::socket(&site.socket()).get("/long?key=long&seconds=25").unwrap().status, 200);
+    wait_until("the task has begun", LIMIT, || !redis.list("begun").is_empty());
+    site.commit("revision.py", "CODE = 1\n");
+    let deploy = site.start(&["deploy", "main"]);
+    wait_until("the old worker is shown as draining", LIMIT, || draining(&site).is_some());
+    deploy.signal(rustix::process::Signal::KILL);
+    deploy.finish();
+    let told = draining(&site).expect("nobody ended it");
+    assert_eq!((&told["tasks_left"], told["until"].is_string()), (&1.into(), true), "{told}");
+    site.release(&["status"])
+        .exits(0)
+        .says("slow of")
+        .says(": draining since")
+        .says(", 1 task left, killed at");
+    wait_until("the task is done", LIMIT, || redis.list("done").contains(&"long 0".to_owned()));
+    site.release(&["recover"]).exits(0);
+    wait_until("nothing drains any more", LIMIT, || draining(&site).is_none());
+    site.stop();
+}
+
+/// What `status` says of the old worker `slow` while it finishes its task.
+fn draining(site: &Site) -> Option<serde_json::Value> {
+    let status = site.release(&["status", "--json"]).exits(0).json();
+    let services = status["services"].as_array().unwrap();
+    services
+        .iter()
+        .find(|one| one["name"] == "slow" && !one["draining"].is_null())
+        .map(|one| one["draining"].clone())
+}

@@ -18,6 +18,7 @@ pub mod traceback;
 pub mod host;
 pub mod server;
 pub mod service;
+pub mod draining;
 pub mod worker;
 pub mod run;
 pub mod release_record;

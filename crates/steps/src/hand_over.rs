@@ -56,7 +56,7 @@ impl Step for HandOver {
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
             old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
         celery::quiesce(cx, &overlapping)?;
-        cx.host.begin_stop(&names(&overlapping))?;
+        retire::begin_stop(cx, &names(&overlapping))?;
         cx.host.stop(&names(&replaced))?;
         start_replacements(cx)?;
         Ok(Outcome::Done)
@@ -66,7 +66,7 @@ impl Step for HandOver {
         let own: Vec<String> =
             replaced(cx.run).map(|service| cx.run.generation.program(&service.name)).collect();
         cx.host.stop(&own)?;
-        cx.host.begin_stop(&silenced(cx)?)?;
+        retire::begin_stop(cx, &silenced(cx)?)?;
         match &cx.run.previous {
             Some(previous) => bring_back(cx, previous),
             None => Ok(()),

@@ -1,10 +1,13 @@
 //! `release status`: what is live, what runs, and what was interrupted.
 
 use jiff::Timestamp;
+use release_core::draining::Draining;
 use release_core::exit_code;
 use release_core::host::Services;
 use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
 use release_core::revision::Revision;
+use release_core::service::{ProgramState, Running};
 use release_core::state::{Activation, State};
 use release_host::{Holder, Lock, LockError};
 use release_steps::retire::RETIRE;
@@ -48,6 +51,15 @@ struct ServiceState {
     release: ReleaseId,
     state: &'static str,
     pid: Option<u32>,
+    draining: Option<DrainingSince>,
+}
+
+/// A service that was asked to end, and finishes what it has.
+#[derive(Serialize)]
+struct DrainingSince {
+    #[serde(flatten)]
+    times: Draining,
+    tasks_left: Option<usize>,
 }
 
 /// Shows the status.
@@ -101,16 +113,43 @@ fn now_active(state: &State, current: ReleaseId) -> Active {
 
 fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
     let states = site.host.states()?;
-    let known = states.into_iter().filter_map(|program| {
-        let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
-        (name != RETIRE).then_some(ServiceState {
-            name,
-            release,
-            state: program.state.as_str(),
-            pid: program.pid,
-        })
-    });
-    Ok(known.collect())
+    let mut known = Vec::new();
+    for program in states {
+        let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
+            continue;
+        };
+        if name != RETIRE {
+            let draining = draining(site, &program, &name, &release)?;
+            known.push(ServiceState {
+                name,
+                release,
+                state: program.state.as_str(),
+                pid: program.pid,
+                draining,
+            });
+        }
+    }
+    Ok(known)
+}
+
+fn draining(
+    site: &Site,
+    program: &ProgramState,
+    name: &str,
+    release: &ReleaseId,
+) -> Result<Option<DrainingSince>, Error> {
+    if program.state != Running::Stopping {
+        return Ok(None);
+    }
+    let Some(times) = Draining::read(&site.host, &site.layout, &program.name)? else { return Ok(None) };
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
+    let services = record.map(|record| record.config.services).unwrap_or_default();
+    let service = services.iter().find(|service| service.name == name);
+    let tasks_left = match (service, program.pid) {
+        (Some(service), Some(pid)) => service.tasks_left(release_host::children(pid)?),
+        _ => None,
+    };
+    Ok(Some(DrainingSince { times, tasks_left }))
 }
 
 fn text(status: &Status) -> String {
@@ -120,7 +159,8 @@ fn text(status: &Status) -> String {
     text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
     for service in &status.services {
         let pid = service.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-        text += &format!("service   {} of {}: {}{pid}\n", service.name, service.release, service.state);
+        let state = service.draining.as_ref().map_or_else(|| service.state.to_owned(), since);
+        text += &format!("service   {} of {}: {state}{pid}\n", service.name, service.release);
     }
     if status.services.is_empty() && status.current.is_some() {
         text += &format!("service   none runs; `release start --root {}` starts them\n", status.root);
@@ -135,6 +175,18 @@ fn text(status: &Status) -> String {
         );
     }
     text
+}
+
+/// `draining since …, 1 task left, killed at … at the latest`.
+fn since(draining: &DrainingSince) -> String {
+    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let tasks = match draining.tasks_left {
+        None => String::new(),
+        Some(1) => ", 1 task left".to_owned(),
+        Some(count) => format!(", {count} tasks left"),
+    };
+    let until = draining.times.until.map(|at| format!(", killed at {} at the latest", time(at)));
+    format!("draining since {}{tasks}{}", time(draining.times.since), until.unwrap_or_default())
 }
 
 fn line(active: Option<&Active>, none: &str) -> String {

@@ -249,3 +249,15 @@ fn mapped_files_are_read_from_the_kernels_table() {
         assert!(!maps_below(maps(other).as_bytes(), directory), "{other}");
     }
 }
+
+#[test]
+fn the_living_children_of_a_process_are_counted() {
+    assert!(is_living_child("41 (a) Z (b c) S 7 40 39 0", 7));
+    assert!(!is_living_child("41 (sh) Z 7 40 39 0", 7));
+    assert!(!is_living_child("41 (sh) S 70 40 39 0", 7));
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let before = children(std::process::id()).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(before >= 1);
+}
