@@ -15,13 +15,16 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// A Redis of its own; it keeps nothing on the disk and ends with the test.
 pub(crate) struct Redis {
-    port: u16,
+    pub(crate) port: u16,
     child: Child,
 }
 
 impl Redis {
     pub(crate) fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_at(free_port())
+    }
+
+    pub(crate) fn start_at(port: u16) -> Self {
         let child = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()])
             .stdout(Stdio::null())
@@ -33,9 +36,7 @@ impl Redis {
     }
 
     pub(crate) fn ask(&self, words: &[&str]) -> Vec<String> {
-        let mut command = Command::new("redis-cli");
-        let answer = command.args(["-p", &self.port.to_string()]).args(words).output().unwrap();
-        String::from_utf8(answer.stdout).unwrap().lines().map(str::to_owned).collect()
+        ask(self.port, words)
     }
 
     /// Where its database 0 is.
@@ -56,6 +57,18 @@ impl Drop for Redis {
     }
 }
 
+/// What the Redis at `port` answers, a line each.
+pub(crate) fn ask(port: u16, words: &[&str]) -> Vec<String> {
+    let mut command = Command::new("redis-cli");
+    let answer = command.args(["-p", &port.to_string()]).args(words).output().unwrap();
+    String::from_utf8(answer.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A port where nobody listens.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// Somebody who keeps enqueueing through the site; gives the keys that the site took.
 pub(crate) struct Enqueuer {
     over: Arc<AtomicBool>,
@@ -63,17 +76,22 @@ pub(crate) struct Enqueuer {
 }
 
 impl Enqueuer {
-    pub(crate) fn start(site: &Site, pause: Duration) -> Self {
+    /// Enqueues whenever `may` says so.
+    pub(crate) fn start(site: &Site, may: impl Fn() -> bool + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (stop, socket) = (over.clone(), site.socket());
         let thread = thread::spawn(move || {
             let mut taken = Vec::new();
             while !stop.load(Ordering::Relaxed) {
+                if !may() {
+                    thread::sleep(Duration::from_millis(50));
+                    continue;
+                }
                 let key = format!("k{}", taken.len());
                 let reply = Client::socket(&socket).get(&format!("/work?key={key}")).unwrap();
                 assert_eq!(reply.status, 200, "{}", reply.body);
                 taken.push(key);
-                thread::sleep(pause);
+                thread::sleep(Duration::from_millis(10));
             }
             taken
         });

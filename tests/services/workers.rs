@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
 
-use crate::broker::{Enqueuer, LIMIT, Redis, key, switches};
+use crate::broker::{Enqueuer, LIMIT, Redis, free_port, key, switches};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -14,7 +13,7 @@ fn celery() {
     let site = Site::of("workers");
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     site.switch();
-    let enqueuer = Enqueuer::start(&site, Duration::from_millis(10));
+    let enqueuer = Enqueuer::start(&site, || true);
     for code in 1..=switches() {
         let long = format!("long{code} {}", code - 1);
         let path = format!("/long?key=long{code}&seconds=5");
@@ -91,4 +90,32 @@ fn draining(site: &Site) -> Option<serde_json::Value> {
         .iter()
         .find(|one| one["name"] == "slow" && !one["draining"].is_null())
         .map(|one| one["draining"].clone())
+}
+
+#[test]
+fn an_optional_consumer_waits_for_its_broker() {
+    let (redis, port) = (Redis::start(), free_port());
+    let site = Site::of("workers");
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    let file = site.root.join("release.yml");
+    let consumer = format!(
+        "services:\n  consumer:\n    command: python consumer.py\n    handover: overlap\n    optional: true\n    \
+         env: {{BROKER_URL: \"redis://127.0.0.1:{port}/0\"}}\n"
+    );
+    fs::write(&file, fs::read_to_string(&file).unwrap() + &consumer).unwrap();
+    site.release(&["deploy"]).exits(0).says("consumer");
+    assert_eq!(Client::socket(&site.socket()).get("/healthz").unwrap().status, 200);
+    // By itself supervisord gives up after four attempts.
+    wait_until("the consumer has tried six times", LIMIT, || attempts(&site) >= 6);
+    let broker = Redis::start_at(port);
+    broker.ask(&["rpush", "items", "one"]);
+    wait_until("the consumer has come back", LIMIT, || broker.list("consumed") == ["one"]);
+    site.stop();
+}
+
+fn attempts(site: &Site) -> usize {
+    let logs = fs::read_dir(site.root.join(".release/log/service")).unwrap().map(|log| log.unwrap().path());
+    let of_consumer = logs.filter(|log| log.file_name().unwrap().to_string_lossy().starts_with("consumer-"));
+    let text: String = of_consumer.map(|log| fs::read_to_string(log).unwrap()).collect();
+    text.matches("Traceback").count()
 }
