@@ -26,6 +26,8 @@ pub struct HandOver;
 const NOTHING: &str = "there are no workers";
 /// How long the process manager may take to trust a program that was just started.
 const TRUST: Duration = Duration::from_secs(15);
+/// How long a worker may wait for its queue at a time.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 
 impl Step for HandOver {
@@ -56,8 +58,10 @@ impl Step for HandOver {
         }
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
             old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
-        celery::quiesce(cx, &overlapping)?;
-        retire::begin_stop(cx, &names(&overlapping))?;
+        let quiet = celery::quiesce(cx, &overlapping)?;
+        let asked = names(&overlapping);
+        retire::begin_stop(cx, &asked)?;
+        wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
         cx.host.stop(&names(&replaced))?;
         start_replacements(cx)?;
         Ok(Outcome::Done)
@@ -73,6 +77,24 @@ impl Step for HandOver {
             None => Ok(()),
         }
     }
+}
+
+/// A worker that waits for its queue notices only after its wait that it was asked to end, and may
+/// still take a task by then. What has not ended in time has a task, and takes no other.
+fn wait_until_idle_ones_ended<'a>(
+    cx: &Context<'_>,
+    asked: impl Iterator<Item = &'a String> + Clone,
+) -> Result<(), StepError> {
+    cx.wait(LAST_LOOK, POLL, || {
+        let states = cx.host.states()?;
+        let is_there = |name: &String| {
+            states.iter().any(|state| {
+                state.name == *name && (state.state.is_alive() || state.state == Running::Stopping)
+            })
+        };
+        Ok((!asked.clone().any(is_there)).then_some(()))
+    })?;
+    Ok(())
 }
 
 /// The old workers that run, but may have been told already to take no more tasks.

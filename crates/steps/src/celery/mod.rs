@@ -36,6 +36,7 @@ struct Group<'a> {
     service: &'a Service,
     global: Vec<String>,
     nodes: Vec<String>,
+    programs: Vec<String>,
 }
 
 /// The worker's parts, if it is one of Celery.
@@ -44,8 +45,10 @@ pub(crate) fn of(worker: &OldWorker) -> Option<Celery> {
 }
 
 /// Lets the Celery workers among `workers` take no more tasks, and waits until they have begun
-/// those that they took. Only then is their usual signal sure to do nothing twice.
-pub(crate) fn quiesce(cx: &Context<'_>, workers: &[OldWorker]) -> HostResult<()> {
+/// those that they took. Only then is their usual signal sure to do nothing twice. Gives the names
+/// of those that took the order.
+pub(crate) fn quiesce(cx: &Context<'_>, workers: &[OldWorker]) -> HostResult<Vec<String>> {
+    let mut quiet = Vec::new();
     for group in groups(workers) {
         let (mut answer, mut printed) = (None, Vec::new());
         let ran = cx.host.run(&order(cx, &group), &mut |line| match line.strip_prefix(MARK) {
@@ -57,14 +60,17 @@ pub(crate) fn quiesce(cx: &Context<'_>, workers: &[OldWorker]) -> HostResult<()>
             return Err(error);
         }
         let told = match answer {
-            Some(Answer { answered, settled: true }) if answered == group.nodes.len() => continue,
+            Some(Answer { answered, settled: true }) if answered == group.nodes.len() => {
+                quiet.extend(group.programs);
+                continue;
+            }
             Some(Answer { answered, .. }) if answered == group.nodes.len() => "still had tasks to begin",
             _ => "did not all answer",
         };
         printed.iter().for_each(|line| drop(cx.line(line)));
         cx.line(&format!("{}: {told}; what is not begun may be done twice", group.nodes.join(", ")));
     }
-    Ok(())
+    Ok(quiet)
 }
 
 fn groups(workers: &[OldWorker]) -> Vec<Group<'_>> {
@@ -81,12 +87,16 @@ fn groups(workers: &[OldWorker]) -> Vec<Group<'_>> {
                 && group.service.env == service.env
         });
         match alike {
-            Some(group) => group.nodes.push(node),
+            Some(group) => {
+                group.nodes.push(node);
+                group.programs.push(worker.name.clone());
+            }
             None => groups.push(Group {
                 generation: &worker.generation,
                 service,
                 global: celery.global,
                 nodes: vec![node],
+                programs: vec![worker.name.clone()],
             }),
         }
     }

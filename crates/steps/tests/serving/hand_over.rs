@@ -110,6 +110,23 @@ fn since_when_a_worker_has_been_ending_is_written_down_until_it_has_ended() {
 }
 
 #[test]
+fn an_old_worker_that_still_waits_for_its_queue_is_waited_for() {
+    let mut scene = second_deploy();
+    add(
+        &mut scene,
+        Service { command: "python manage.py poll".to_owned(), ..service(WORKER, Handover::Overlap) },
+    );
+    scene.host.set_state(&old().program(WORKER), Running::Stopping);
+    let before = scene.host.elapsed();
+    scene.run(&HandOver).unwrap();
+    let waited = scene.host.elapsed() - before;
+    assert!(
+        (5_000..5_200).contains(&waited.as_millis()),
+        "a busy one finishes in the background: {waited:?}"
+    );
+}
+
+#[test]
 fn running_twice_is_running_once() {
     let scene = scene();
     scene.run(&HandOver).unwrap();
