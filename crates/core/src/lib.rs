@@ -21,6 +21,7 @@ pub mod server;
 pub mod service;
 pub mod draining;
 pub mod worker;
+pub mod port;
 pub mod run;
 pub mod release_record;
 pub mod cache_key;

@@ -15,7 +15,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
 use crate::celery;
-use crate::programs::{OldWorker, is_alive, old_workers, program, services_of};
+use crate::programs::{OldWorker, is_alive, old_workers, program, services_of, stays_up};
 use crate::prove::prove;
 use crate::retire;
 
@@ -24,8 +24,6 @@ use crate::retire;
 pub struct HandOver;
 
 const NOTHING: &str = "there are no workers";
-/// How long the process manager may take to trust a program that was just started.
-const TRUST: Duration = Duration::from_secs(15);
 /// How long a worker may wait for its queue at a time.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
@@ -128,18 +126,9 @@ fn start_replacements(cx: &Context<'_>) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Waits until the process manager trusts the program to stay.
+/// Waits until the process manager trusts the program to stay, and proves what it runs from.
 fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), StepError> {
-    let running = cx.wait(TRUST, POLL, || {
-        let states = cx.host.states()?;
-        let state = states.iter().find(|state| state.name == program).map(|state| state.state);
-        match state {
-            Some(Running::Running) => Ok(Some(true)),
-            Some(Running::Starting) => Ok(None),
-            _ => Ok(Some(false)),
-        }
-    })?;
-    if running == Some(true) {
+    if stays_up(cx, program)? {
         let states = cx.host.states()?;
         return states
             .iter()

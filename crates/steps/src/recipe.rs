@@ -13,6 +13,7 @@ use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
+use crate::ports::{ClosePorts, OpenPorts};
 use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
@@ -39,9 +40,11 @@ pub fn deploy() -> Plan {
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
         .afterwards(Prune)
 }
@@ -55,8 +58,10 @@ pub fn rollback() -> Plan {
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
 }

@@ -1,9 +1,12 @@
 //! `release status`: what is live, what runs, and what was interrupted.
 
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use release_core::draining::Draining;
 use release_core::exit_code;
 use release_core::host::Services;
+use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::revision::Revision;
@@ -26,6 +29,7 @@ struct Status {
     interrupted: Option<InterruptedAt>,
     locked: Option<Holder>,
     services: Vec<ServiceState>,
+    ports: Vec<PortState>,
     /// For people: where `current` points if not at a release of ours.
     #[serde(skip)]
     foreign: Option<String>,
@@ -62,6 +66,13 @@ struct DrainingSince {
     tasks_left: Option<usize>,
 }
 
+#[derive(Serialize)]
+struct PortState {
+    listen: SocketAddr,
+    state: &'static str,
+    pid: Option<u32>,
+}
+
 /// Shows the status.
 pub(crate) fn run(site: &Site, screen: &Screen) -> Result<u8, Error> {
     let status = status(site)?;
@@ -77,6 +88,7 @@ fn status(site: &Site) -> Result<Status, Error> {
         Err(error) => return Err(error.into()),
     };
     let state = site.state()?;
+    let programs = site.host.states()?;
     let current = site.current()?;
     let previous =
         current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
@@ -90,7 +102,8 @@ fn status(site: &Site) -> Result<Status, Error> {
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
-        services: services(site)?,
+        services: services(site, &programs)?,
+        ports: programs.iter().filter_map(port).collect(),
         foreign: site.foreign_current()?,
     })
 }
@@ -111,25 +124,18 @@ fn now_active(state: &State, current: ReleaseId) -> Active {
     }
 }
 
-fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
-    let states = site.host.states()?;
-    let mut known = Vec::new();
-    for program in states {
-        let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
-            continue;
-        };
-        if name != RETIRE {
-            let draining = draining(site, &program, &name, &release)?;
-            known.push(ServiceState {
-                name,
-                release,
-                state: program.state.as_str(),
-                pid: program.pid,
-                draining,
-            });
-        }
-    }
-    Ok(known)
+fn services(site: &Site, programs: &[ProgramState]) -> Result<Vec<ServiceState>, Error> {
+    let known: Result<Vec<_>, _> = programs.iter().map(|program| service(site, program)).collect();
+    Ok(known?.into_iter().flatten().collect())
+}
+
+fn service(site: &Site, program: &ProgramState) -> Result<Option<ServiceState>, Error> {
+    let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
+        return Ok(None);
+    };
+    let draining = draining(site, program, &name, &release)?;
+    let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid, draining };
+    Ok(Some(service).filter(|service| service.name != RETIRE))
 }
 
 fn draining(
@@ -152,15 +158,23 @@ fn draining(
     Ok(Some(DrainingSince { times, tasks_left }))
 }
 
+fn port(program: &ProgramState) -> Option<PortState> {
+    let Port(listen) = Port::of_program(&program.name)?;
+    Some(PortState { listen, state: program.state.as_str(), pid: program.pid })
+}
+
 fn text(status: &Status) -> String {
     let mut text = format!("root      {}\n", status.root);
     let none = status.foreign.as_deref().unwrap_or("nothing is live yet");
     text += &format!("current   {}\n", line(status.current.as_ref(), none));
     text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
     for service in &status.services {
-        let pid = service.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+        let pid = told_pid(service.pid);
         let state = service.draining.as_ref().map_or_else(|| service.state.to_owned(), since);
         text += &format!("service   {} of {}: {state}{pid}\n", service.name, service.release);
+    }
+    for port in &status.ports {
+        text += &format!("port      {}: {}{}\n", port.listen, port.state, told_pid(port.pid));
     }
     if status.services.is_empty() && status.current.is_some() {
         text += &format!("service   none runs; `release start --root {}` starts them\n", status.root);
@@ -187,6 +201,10 @@ fn since(draining: &DrainingSince) -> String {
     };
     let until = draining.times.until.map(|at| format!(", killed at {} at the latest", time(at)));
     format!("draining since {}{tasks}{}", time(draining.times.since), until.unwrap_or_default())
+}
+
+fn told_pid(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
 }
 
 fn line(active: Option<&Active>, none: &str) -> String {
