@@ -15,7 +15,6 @@ mod load;
 mod ports;
 mod proof;
 mod proxies;
-mod queues;
 mod servers;
 mod site;
 mod support_proxies;
