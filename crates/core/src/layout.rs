@@ -103,8 +103,8 @@ impl Layout {
 
     /// What daphne keeps beside a socket, and leaves behind when it is killed: a process id, which
     /// may be somebody else's when it starts again.
-    pub fn socket_lock(&self, generation: &Generation, service: &str) -> PathBuf {
-        let mut name = self.socket(generation, service).into_os_string();
+    pub fn socket_lock(socket: &Path) -> PathBuf {
+        let mut name = socket.as_os_str().to_owned();
         name.push(".lock");
         name.into()
     }
@@ -177,6 +177,11 @@ impl Layout {
     /// What is known of a release: its revision and its effective configuration.
     pub fn release_record(&self, release: &ReleaseId) -> PathBuf {
         self.release_records().join(format!("{release}.json"))
+    }
+
+    /// Since when a program has been ending.
+    pub fn draining(&self, program: &str) -> PathBuf {
+        self.state().join("draining").join(format!("{program}.json"))
     }
 
     /// All that the runs of a release told, in plain lines.

@@ -2,7 +2,7 @@
 
 use release_core::config::{Handover, Service};
 use release_core::host::HostResult;
-use release_core::layout::SOCKET_PATH_LIMIT;
+use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::run::Run;
 use release_core::service::Program;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
@@ -109,7 +109,7 @@ fn make_way(cx: &Context<'_>) -> HostResult<()> {
         let socket = layout.socket(generation, &service.name);
         if !cx.host.socket_use(&socket)?.listening {
             cx.host.remove(&socket)?;
-            cx.host.remove(&layout.socket_lock(generation, &service.name))?;
+            cx.host.remove(&Layout::socket_lock(&socket))?;
         }
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! `release exec`: the one door through which the app's processes, cron jobs and people start
 //! something: all see the same environment and directory.
 
+use std::path::Path;
+
 use release_core::command::{Command, Variables};
-use release_core::config::Service;
+use release_core::config::{Handover, Service};
 use release_core::environment;
 use release_core::host::{Files, Network};
+use release_core::layout::Layout;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
-use release_core::server;
-use release_core::standing;
+use release_core::{server, standing, worker};
 use release_steps::reload;
 
 use crate::error::Error;
@@ -40,11 +42,10 @@ pub(crate) fn run(
         None => words.to_vec(),
         Some((name, number)) => {
             let generation = Generation { release: release.clone(), number };
-            make_way(site, &generation, &name)?;
             let found = record.config.services.iter().find(|service| service.name == name);
             let service = found.ok_or_else(|| no_service(&name, &release))?;
             env.extend(environment::of_service(&site.layout, &generation, service));
-            service_words(site, &release, service, &env)?
+            if words.is_empty() { service_words(site, &generation, service, &env)? } else { words.to_vec() }
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
@@ -63,8 +64,9 @@ pub(crate) fn standing(site: &Site, service: &str) -> Result<u8, Error> {
     let env_file = site.env_file(config)?;
     let env = environment::of_release(layout, &release, &record.revision, config, &env_file, &caller());
     let env = environment::of_standing(layout, &env, service);
-    let words = standing::through_current(service_words(site, &release, service, &env)?, layout);
-    free_standing_socket(site, &service.name)?;
+    let words = expand(service, &env)?;
+    let words = standing::through_current(server_words(site, &release, service, words)?, layout);
+    make_way(site, &layout.standing_socket(&service.name))?;
     host.write(
         &layout.standing_stamp(&service.name),
         reload::stamp(host, layout, &release, config, service)?.as_bytes(),
@@ -75,26 +77,34 @@ pub(crate) fn standing(site: &Site, service: &str) -> Result<u8, Error> {
     Err(release_host::become_program(&command).into())
 }
 
-fn free_standing_socket(site: &Site, service: &str) -> Result<(), Error> {
-    let socket = site.layout.standing_socket(service);
-    if !site.host.socket_use(&socket)?.listening {
-        site.host.remove(&socket)?;
-    }
-    Ok(())
-}
-
-/// The command of a service, with what its server needs to hand its socket over.
+/// The command of a service, with what it needs to hand its work over.
 fn service_words(
     site: &Site,
-    release: &ReleaseId,
+    generation: &Generation,
     service: &Service,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
-    let words =
-        environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
-    if !service.handover.listens() {
-        return Ok(words);
+    let words = expand(service, env)?;
+    match service.handover {
+        Handover::Socket | Handover::Reload => {
+            make_way(site, &site.layout.socket(generation, &service.name))?;
+            server_words(site, &generation.release, service, words)
+        }
+        Handover::Overlap => Ok(worker::complete(words, &generation.program(&service.name))),
+        Handover::Replace => Ok(words),
     }
+}
+
+fn expand(service: &Service, env: &Variables) -> Result<Vec<String>, Error> {
+    environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))
+}
+
+fn server_words(
+    site: &Site,
+    release: &ReleaseId,
+    service: &Service,
+    words: Vec<String>,
+) -> Result<Vec<String>, Error> {
     Ok(server::complete(words, service.first_wait(), has_control_socket(site, release)?))
 }
 
@@ -110,11 +120,11 @@ fn has_control_socket(site: &Site, release: &ReleaseId) -> Result<bool, Error> {
 
 /// After a crash or a power failure the socket's file is still there, and many a server refuses
 /// to start because of it: then nobody would serve until the next deploy.
-fn make_way(site: &Site, generation: &Generation, service: &str) -> Result<(), Error> {
-    let socket = site.layout.socket(generation, service);
-    if !site.host.socket_use(&socket)?.listening {
-        site.host.remove(&socket)?;
-        site.host.remove(&site.layout.socket_lock(generation, service))?;
+fn make_way(site: &Site, socket: &Path) -> Result<(), Error> {
+    if !site.host.socket_use(socket)?.listening {
+        site.host.remove(socket)?;
+        // What daphne keeps beside it.
+        site.host.remove(&Layout::socket_lock(socket))?;
     }
     Ok(())
 }

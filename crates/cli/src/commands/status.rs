@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use release_core::draining::Draining;
 use release_core::exit_code;
 use release_core::host::Services;
 use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
 use release_core::revision::Revision;
-use release_core::service::ProgramState;
+use release_core::service::{ProgramState, Running};
 use release_core::standing;
 use release_core::state::{Activation, State};
 use release_host::{Holder, Lock, LockError};
@@ -54,6 +56,15 @@ struct ServiceState {
     release: ReleaseId,
     state: &'static str,
     pid: Option<u32>,
+    draining: Option<DrainingSince>,
+}
+
+/// A service that was asked to end, and finishes what it has.
+#[derive(Serialize)]
+struct DrainingSince {
+    #[serde(flatten)]
+    times: Draining,
+    tasks_left: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -86,15 +97,14 @@ fn status(site: &Site) -> Result<Status, Error> {
         id: run.generation.release.clone(),
         step: run.step().unwrap_or("begin").to_owned(),
     });
-    let service = |program| service(program).or_else(|| master(program, current.as_ref()?));
-    let services = programs.iter().filter_map(service).collect();
+    let release = current.clone();
     Ok(Status {
         root: site.layout.root().display().to_string(),
         previous: previous.map(active),
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
-        services,
+        services: services(site, &programs, release.as_ref())?,
         ports: programs.iter().filter_map(port).collect(),
         foreign: site.foreign_current()?,
     })
@@ -116,16 +126,50 @@ fn now_active(state: &State, current: ReleaseId) -> Active {
     }
 }
 
-fn service(program: &ProgramState) -> Option<ServiceState> {
-    let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
-    let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid };
-    (service.name != RETIRE).then_some(service)
+fn services(
+    site: &Site,
+    programs: &[ProgramState],
+    current: Option<&ReleaseId>,
+) -> Result<Vec<ServiceState>, Error> {
+    let known: Result<Vec<_>, _> = programs.iter().map(|program| service(site, program)).collect();
+    let masters = programs.iter().filter_map(|program| master(program, current?));
+    Ok(known?.into_iter().flatten().chain(masters).collect())
+}
+
+fn service(site: &Site, program: &ProgramState) -> Result<Option<ServiceState>, Error> {
+    let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
+        return Ok(None);
+    };
+    let draining = draining(site, program, &name, &release)?;
+    let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid, draining };
+    Ok(Some(service).filter(|service| service.name != RETIRE))
+}
+
+fn draining(
+    site: &Site,
+    program: &ProgramState,
+    name: &str,
+    release: &ReleaseId,
+) -> Result<Option<DrainingSince>, Error> {
+    if program.state != Running::Stopping {
+        return Ok(None);
+    }
+    let Some(times) = Draining::read(&site.host, &site.layout, &program.name)? else { return Ok(None) };
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
+    let services = record.map(|record| record.config.services).unwrap_or_default();
+    let service = services.iter().find(|service| service.name == name);
+    let tasks_left = match (service, program.pid) {
+        (Some(service), Some(pid)) => service.tasks_left(release_host::children(pid)?),
+        _ => None,
+    };
+    Ok(Some(DrainingSince { times, tasks_left }))
 }
 
 /// The master of a service that belongs to no release: it has loaded the active one.
 fn master(program: &ProgramState, current: &ReleaseId) -> Option<ServiceState> {
     let name = standing::of_program(&program.name)?.to_owned();
-    Some(ServiceState { name, release: current.clone(), state: program.state.as_str(), pid: program.pid })
+    let (release, state) = (current.clone(), program.state.as_str());
+    Some(ServiceState { name, release, state, pid: program.pid, draining: None })
 }
 
 fn port(program: &ProgramState) -> Option<PortState> {
@@ -140,7 +184,8 @@ fn text(status: &Status) -> String {
     text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
     for service in &status.services {
         let pid = told_pid(service.pid);
-        text += &format!("service   {} of {}: {}{pid}\n", service.name, service.release, service.state);
+        let state = service.draining.as_ref().map_or_else(|| service.state.to_owned(), since);
+        text += &format!("service   {} of {}: {state}{pid}\n", service.name, service.release);
     }
     for port in &status.ports {
         text += &format!("port      {}: {}{}\n", port.listen, port.state, told_pid(port.pid));
@@ -158,6 +203,18 @@ fn text(status: &Status) -> String {
         );
     }
     text
+}
+
+/// `draining since …, 1 task left, killed at … at the latest`.
+fn since(draining: &DrainingSince) -> String {
+    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let tasks = match draining.tasks_left {
+        None => String::new(),
+        Some(1) => ", 1 task left".to_owned(),
+        Some(count) => format!(", {count} tasks left"),
+    };
+    let until = draining.times.until.map(|at| format!(", killed at {} at the latest", time(at)));
+    format!("draining since {}{tasks}{}", time(draining.times.since), until.unwrap_or_default())
 }
 
 fn told_pid(pid: Option<u32>) -> String {

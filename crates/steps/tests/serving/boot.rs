@@ -63,7 +63,7 @@ fn undo_never_ends_the_generation_that_served_before() {
 fn a_stale_socket_makes_way_and_one_in_use_does_not() {
     for (listening, stays) in [(false, false), (true, true)] {
         let scene = first_deploy();
-        let lock = scene.facts.layout.socket_lock(&scene.facts.generation, "web");
+        let lock = Layout::socket_lock(&new_socket(&scene));
         scene.host.put_file(new_socket(&scene), "");
         scene.host.put_file(&lock, "");
         scene.host.set_socket_use(new_socket(&scene), &[SocketUse { listening, ..SocketUse::default() }]);

@@ -1,5 +1,6 @@
 use release_core::config::{Service, Wait};
 use release_core::host::{Clock, Services, SocketUse};
+use release_core::layout::Layout;
 use release_core::release::Generation;
 use release_core::service::{Program, Running};
 use release_core::step::{Look, Outcome};
@@ -33,7 +34,7 @@ fn millis(scene: &Scene) -> u128 {
 fn the_old_generation_ends_once_nobody_is_connected_to_it() {
     let scene = active();
     let old_socket = scene.facts.layout.socket(&old(), "web");
-    scene.host.put_file(scene.facts.layout.socket_lock(&old(), "web"), "");
+    scene.host.put_file(Layout::socket_lock(&scene.facts.layout.socket(&old(), "web")), "");
     scene.host.set_socket_use(&old_socket, &[BUSY, QUIET, QUEUED, QUIET, QUIET]);
     let note = "old generation quiet after 0.13 s".to_owned();
     assert_eq!(scene.look(&Drain).unwrap(), Look::Needed("drain 20261119T090000Z-aaaaaaa".to_owned()));
@@ -41,7 +42,7 @@ fn the_old_generation_ends_once_nobody_is_connected_to_it() {
     assert_eq!(millis(&scene), 50 + 4 * 20);
     assert_eq!(known(&scene), [new_web(&scene)]);
     assert!(!scene.host.exists(old_socket));
-    assert!(!scene.host.exists(scene.facts.layout.socket_lock(&old(), "web")));
+    assert!(!scene.host.exists(Layout::socket_lock(&scene.facts.layout.socket(&old(), "web"))));
     assert!(scene.host.exists(new_socket(&scene)));
 }
 
