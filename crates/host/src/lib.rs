@@ -12,6 +12,7 @@ mod interruption;
 mod journal_file;
 mod lines;
 mod lock;
+mod locks;
 mod log;
 mod process;
 mod processes;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use release_core::host::{Clock, HostError, HostResult, Space};
 
 use crate::git::Repository;
+use crate::locks::Taken;
 use crate::network::Net;
 use crate::processes::Shell;
 use crate::services::Manager;
@@ -28,6 +29,7 @@ pub struct FakeHost {
     pub(crate) net: Mutex<Net>,
     pub(crate) manager: Mutex<Manager>,
     pub(crate) disk: Mutex<Disk>,
+    pub(crate) taken: Arc<Mutex<Taken>>,
     fate: Mutex<Fate>,
 }
 
@@ -63,6 +65,7 @@ impl Default for FakeHost {
             net: Mutex::default(),
             manager: Mutex::default(),
             disk: Mutex::new(Disk { space, unwritable: BTreeSet::new() }),
+            taken: Arc::default(),
             fate: Mutex::default(),
         }
     }

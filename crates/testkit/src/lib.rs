@@ -6,6 +6,7 @@
 mod fake_host;
 mod files;
 mod git;
+mod locks;
 mod memory_journal;
 mod network;
 mod processes;

@@ -8,7 +8,9 @@ mod hook;
 mod init;
 mod list;
 mod log;
+mod pin;
 mod plan;
+mod prune;
 mod recover;
 mod retire;
 mod rollback;
@@ -40,6 +42,9 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Exec { release, service, generation, command } => {
             exec::run(&existing()?, release, service.zip(generation), &command)
         }
+        Command::Prune { dry_run } => prune::run(existing()?, screen, dry_run),
+        Command::Pin { id } => pin::pin(&existing()?, screen, id),
+        Command::Unpin { id } => pin::unpin(&existing()?, screen, &id),
         Command::Recover => recover::run(existing()?, screen),
         Command::Start => start::run(existing()?, screen),
         Command::Stop => stop::run(existing()?, screen),

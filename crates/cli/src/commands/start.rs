@@ -72,7 +72,8 @@ fn is_old(program: &str, active: &Generation) -> bool {
     Generation::of_program(program).is_some_and(|(_, generation)| generation != *active)
 }
 
-fn active(site: &Site) -> Result<Run, Error> {
+/// The run that made live what is live.
+pub(crate) fn active(site: &Site) -> Result<Run, Error> {
     let state = site.state()?;
     let nothing = || Error::Usage {
         what: "nothing is live yet".to_owned(),

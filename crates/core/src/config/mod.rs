@@ -22,11 +22,12 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::server::Protocol;
 
 pub use listen::Listen;
-pub use parse::{Source, parse, parse_origin};
+pub use parse::{Source, cache_of, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use proxy::{Files, Proxy, Serving, Tls};
 pub use size::Size;
@@ -42,6 +43,8 @@ pub struct Config {
     pub repository: Option<String>,
     /// The branch that is deployed when none is named, and the only one that a push deploys.
     pub branch: String,
+    /// Where what is built once is kept, on this server; `None` for the root's own `cache`.
+    pub cache: Option<PathBuf>,
     /// How many good releases stay on the disk.
     pub keep: usize,
     /// How long the old generation is kept running for a rollback in milliseconds; 0 is not at all.
@@ -79,6 +82,7 @@ impl Default for Config {
             app: String::new(),
             repository: None,
             branch: "main".to_owned(),
+            cache: None,
             keep: 5,
             warm: Wait::ZERO,
             python: Python::default(),

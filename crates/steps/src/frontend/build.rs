@@ -14,7 +14,7 @@ use release_core::step::{Context, StepError};
 use super::KIND;
 use super::detect::{self, in_directory};
 use super::manager::{Called, Manager, find};
-use crate::cache::{self, Build};
+use crate::cache::{Build, Provided};
 use crate::killed::explain_killed;
 use crate::place::{below, in_release};
 
@@ -39,18 +39,25 @@ impl Bundle {
     /// Sees to it that the outputs are in the release, and says how.
     pub(super) fn provide(&self, cx: &Context<'_>) -> Result<&'static str, StepError> {
         let directory = directory(cx, &self.frontend)?;
-        if let Some(entry) = self.build.find(cx)? {
-            cache::mark_used(cx, &entry)?;
+        let Provided { entry, cached } = self.build.provide(cx, |entry| {
+            self.run(cx, &directory)?;
+            self.store(cx, entry)
+        })?;
+        if cached {
             self.restore(cx, &entry)?;
             return Ok("from the cache");
         }
-        let called = self.called(cx, &directory)?;
-        for words in self.words() {
-            cx.run(&command(cx, &words?, &directory, called.as_ref())?).map_err(explain)?;
-        }
-        self.store(cx)?;
         cx.host.remove(&directory.join("node_modules"))?;
         Ok("built")
+    }
+
+    /// Installs what the front end needs, and builds it.
+    fn run(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
+        let called = self.called(cx, directory)?;
+        for words in self.words() {
+            cx.run(&command(cx, &words?, directory, called.as_ref())?).map_err(explain)?;
+        }
+        Ok(())
     }
 
     /// The programs that the build begins with have to be there, or can be brought along.
@@ -90,10 +97,9 @@ impl Bundle {
         Ok(manager.called(cx, directory)?.map(|called| (manager.program(), called)))
     }
 
-    fn store(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let entry = self.build.begin(cx)?;
+    fn store(&self, cx: &Context<'_>, entry: &Path) -> Result<(), StepError> {
         for output in &self.frontend.outputs {
-            let (made, stored) = self.places(cx, &entry, output)?;
+            let (made, stored) = self.places(cx, entry, output)?;
             if cx.host.kind(&made)?.is_none() {
                 let directory = &self.frontend.directory;
                 return Err(StepError::Refused {
@@ -108,7 +114,7 @@ impl Bundle {
             }
             copy(cx, &made, &stored)?;
         }
-        Ok(self.build.complete(cx, &entry)?)
+        Ok(())
     }
 
     fn restore(&self, cx: &Context<'_>, entry: &Path) -> Result<(), StepError> {
