@@ -11,3 +11,4 @@ mod support;
 mod javascript;
 mod project;
 mod python;
+mod shared;
