@@ -160,6 +160,9 @@ pub trait Files {
     fn remove(&self, path: &Path) -> HostResult<()>;
     /// Copies a tree to a place that does not exist yet, keeping modes and links.
     fn copy_tree(&self, from: &Path, to: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    /// Gives a file a second name, by a hard link where that can be, else by a copy. Makes the
+    /// directory of `to`, where nothing stands yet.
+    fn link_file(&self, from: &Path, to: &Path) -> HostResult<()>;
     /// Writes everything on the file system of `path` to the disk.
     fn sync(&self, path: &Path) -> HostResult<()>;
     /// The bytes that a tree takes on the disk; 0 when it is absent. Links are not followed.
@@ -199,12 +202,14 @@ pub trait Git {
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
     /// Writes the tree of `revision` into a new directory. It starts from `spare` where there is
     /// one, which is gone then: only files that nobody touched since they were checked out stay.
+    /// What is missing still shares its blocks with those of `like`, where the file system can.
     fn checkout(
         &self,
         repository: &Path,
         revision: &Revision,
         into: &CheckedOut,
         spare: &CheckedOut,
+        like: Option<&CheckedOut>,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
     /// Removes from a tree whatever is not as it was checked out.
@@ -229,6 +234,8 @@ pub struct Written {
     pub files: usize,
     /// How many of them were there already, in the spare tree.
     pub taken: usize,
+    /// How many share their blocks with those of a tree that is like it.
+    pub cloned: usize,
 }
 
 /// Why a name leads to no commit.

@@ -247,6 +247,16 @@ impl Layout {
         CheckedOut { tree: self.state().join("spare"), record: self.state().join("spare.tree") }
     }
 
+    /// The directory of all [`Layout::assets_record`]s.
+    pub fn assets_records(&self) -> PathBuf {
+        self.state().join("assets")
+    }
+
+    /// Which hashed static files a release brought itself.
+    pub fn assets_record(&self, release: &ReleaseId) -> PathBuf {
+        self.assets_records().join(release.as_str())
+    }
+
     /// What people do not want to be pruned: an empty file with the name of each release.
     pub fn pins(&self) -> PathBuf {
         self.state().join("pins")

@@ -11,6 +11,7 @@ use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
+use crate::keep_assets::KeepAssets;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
 use crate::prune::Prune;
@@ -32,6 +33,7 @@ pub fn deploy() -> Plan {
         .step(LinkShared)
         .together(Venv, Frontends)
         .step(CollectStatic)
+        .step(KeepAssets)
         .step(CheckApp)
         .step(Migrate)
         .step(Boot)
@@ -46,7 +48,14 @@ pub fn deploy() -> Plan {
 /// Makes a release active that exists already.
 ///
 /// The same road as the second half of a deploy: an old release is checked like a new one, and
-/// the one that is left serves until then.
+/// the one that is left serves until then. Pages of that one find their scripts afterwards, too.
 pub fn rollback() -> Plan {
-    Plan::default().step(Boot).step(HealthCheck).step(HandOver).step(Activate).step(Verify).afterwards(Drain)
+    Plan::default()
+        .step(KeepAssets)
+        .step(Boot)
+        .step(HealthCheck)
+        .step(HandOver)
+        .step(Activate)
+        .step(Verify)
+        .afterwards(Drain)
 }

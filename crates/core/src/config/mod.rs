@@ -4,6 +4,7 @@
 //! `release.yml` at the root of the server overrides it, key by key. [`parse`] reports every
 //! problem of both at once.
 
+mod assets;
 mod builders;
 mod fields;
 mod lines;
@@ -26,6 +27,7 @@ use std::path::PathBuf;
 
 use crate::server::Protocol;
 
+pub use assets::KeepAssets;
 pub use listen::Listen;
 pub use parse::{Source, cache_of, parse, parse_origin};
 pub use problem::{Problem, Problems};
@@ -70,6 +72,8 @@ pub struct Config {
     /// The static files that the proxy serves.
     #[serde(rename = "static")]
     pub static_files: Serving,
+    /// How long hashed static files of earlier releases stay beside those of the next ones.
+    pub keep_assets: KeepAssets,
     /// The uploads that the proxy serves.
     pub media: Serving,
     /// The proxy in front of the app.
@@ -95,6 +99,7 @@ impl Default for Config {
             services: Vec::new(),
             verify: None,
             static_files: Serving::default(),
+            keep_assets: KeepAssets::default(),
             media: Serving::default(),
             proxy: Proxy::default(),
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_yaml::Value;
 
+use super::assets::keep_assets;
 use super::builders::{frontends, python};
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
@@ -151,6 +152,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         services: services(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
         static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
+        keep_assets: keep_assets(&mut fields, report),
         media: serving(&mut fields, "media", ["/media/", "media"], report),
         proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
     };
