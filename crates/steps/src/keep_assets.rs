@@ -80,7 +80,7 @@ fn wanted(cx: &Context<'_>) -> Result<String, String> {
 }
 
 /// The releases that users may have a page of, the last one first.
-fn before(cx: &Context<'_>) -> Vec<&ReleaseId> {
+fn before<'a>(cx: &Context<'a>) -> Vec<&'a ReleaseId> {
     let mut before = Vec::new();
     for release in cx.run.previous.iter().map(|previous| &previous.release).chain(&cx.run.good) {
         if release != cx.run.release() && !before.contains(&release) {

@@ -56,16 +56,15 @@ impl Step for Prune {
         if !removed.is_empty() {
             notes.push(format!("removed {}", names(&removed)));
         }
-        let freed: u64 = cache::collect(cx)?.unused.iter().map(|unused| unused.bytes).sum();
+        let garbage = cache::collect(cx)?;
+        let freed: u64 = garbage.unused.iter().map(|unused| unused.bytes).sum();
         warn_of(cx, remove_leftovers(cx));
         if freed > 0 {
             notes.push(format!("freed {} MB of the cache", freed.div_ceil(1_000_000)));
         }
         warn_of(cx, forget_gone(cx));
-        for (release, pids) in &found.in_use {
-            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-            notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));
-        }
+        notes.extend(found.in_use.iter().map(|(release, pids)| in_use(release, pids)));
+        notes.extend(garbage.in_use.iter().map(|entry| in_use(entry.path.display(), &entry.pids)));
         if notes.is_empty() {
             Ok(Outcome::Skipped(NOTHING.to_owned()))
         } else {
@@ -152,6 +151,11 @@ fn warn_of(cx: &Context<'_>, result: HostResult<()>) -> bool {
         cx.warn(error.in_one_line());
     }
     failed.is_none()
+}
+
+fn in_use(what: impl std::fmt::Display, pids: &[u32]) -> String {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    format!("kept {what}: processes {} use it", pids.join(", "))
 }
 
 fn names(releases: &[ReleaseId]) -> String {
