@@ -47,8 +47,7 @@ impl Step for Checkout {
         let progress = |progress| cx.progress(progress);
         let like = cx.run.previous.as_ref().map(|previous| layout.checked_out(&previous.release));
         let revision = &cx.run.revision;
-        let written =
-            cx.host.checkout(&layout.repo(), revision, &into, &spare, like.as_ref(), &progress)?;
+        let written = cx.host.checkout(&layout.repo(), revision, &into, &spare, like.as_ref(), &progress)?;
         cx.host.make_dir(&layout.run(release))?;
         // Last: it says that the tree is whole.
         cx.host.write(&layout.revision_file(release), &revision_line(cx.run), 0o644)?;

@@ -139,11 +139,7 @@ fn add(cx: &Context<'_>, directory: &str, known: &BTreeMap<ReleaseId, Assets>) -
 }
 
 /// The file in a release that is on the disk: its own, or one that kept it.
-fn source(
-    cx: &Context<'_>,
-    known: &BTreeMap<ReleaseId, Assets>,
-    file: &str,
-) -> HostResult<Option<PathBuf>> {
+fn source(cx: &Context<'_>, known: &BTreeMap<ReleaseId, Assets>, file: &str) -> HostResult<Option<PathBuf>> {
     for (release, assets) in known.iter().rev().filter(|(release, _)| *release != cx.run.release()) {
         let path = below(&below(&cx.run.layout.release(release), &assets.directory), file);
         if cx.host.kind(&path)? == Some(Kind::File) {

@@ -43,7 +43,8 @@ fn check_out(scene: &Scene) {
     let facts = &scene.facts;
     let (into, spare) = (facts.layout.checked_out(facts.release()), facts.layout.spare());
     let repo = facts.layout.repo();
-    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &into, &spare, &|_| {}).unwrap();
+    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &into, &spare, None, &|_| {})
+        .unwrap();
 }
 
 fn next_release(scene: &mut Scene) -> String {
