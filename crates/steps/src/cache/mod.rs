@@ -25,7 +25,7 @@ pub(crate) use stamp::{complete, is_complete, since, stamp_text};
 use uses::{is_marked, mark_used, own_marks, unmark, used_without};
 
 /// The kinds of entries that releases use.
-const KINDS: [&str; 2] = ["venv", "bundle"];
+const KINDS: [&str; 3] = ["venv", "bundle", "node"];
 
 /// Something that is built once for equal ingredients.
 pub(crate) struct Build {
@@ -72,6 +72,11 @@ impl Build {
         make(&entry)?;
         self.complete(cx, &entry)?;
         Ok(Provided { entry, cached: false })
+    }
+
+    /// Keeps the entry, if there is one, as long as the release.
+    pub(crate) fn keep(&self, cx: &Context<'_>) -> HostResult<()> {
+        self.take(cx).map(drop)
     }
 
     /// From here on nobody removes it.

@@ -7,13 +7,14 @@ use release_core::command::{Command, Secret, Variables};
 use release_core::config::Frontend;
 use release_core::environment::INHERITED;
 use release_core::host::HostResult;
-use release_core::node_version;
 use release_core::run::Run;
 use release_core::step::{Context, StepError};
 
 use super::KIND;
-use super::detect::{self, in_directory};
+use super::detect::in_directory;
 use super::manager::{Called, Manager, find};
+use super::node::fitting_node;
+use super::packages::{self, Packages};
 use crate::cache::{Build, Provided};
 use crate::killed::explain_killed;
 use crate::place::{below, in_release};
@@ -22,6 +23,8 @@ use crate::place::{below, in_release};
 pub(super) struct Bundle {
     frontend: Frontend,
     manager: Option<Manager>,
+    /// What is installed for it, where that depends on nothing else than what can be known.
+    packages: Option<Packages>,
     pub(super) build: Build,
 }
 
@@ -33,7 +36,8 @@ impl Bundle {
         let manager = Manager::by_lock(cx, &frontend.directory)?;
         let key = key(cx, &frontend, manager.as_ref())?;
         let build = Build { kind: KIND, of: frontend.directory.clone(), key };
-        Ok(Self { frontend, manager, build })
+        let packages = packages::build(cx, &frontend, manager.as_ref())?;
+        Ok(Self { frontend, manager, packages, build })
     }
 
     /// Sees to it that the outputs are in the release, and says how.
@@ -44,6 +48,8 @@ impl Bundle {
             self.store(cx, entry)
         })?;
         if cached {
+            // The next bundle needs them.
+            self.packages.iter().try_for_each(|packages| packages.keep(cx))?;
             self.restore(cx, &entry)?;
             return Ok("from the cache");
         }
@@ -54,10 +60,23 @@ impl Bundle {
     /// Installs what the front end needs, and builds it.
     fn run(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
         let called = self.called(cx, directory)?;
-        for words in self.words() {
-            cx.run(&command(cx, &words?, directory, called.as_ref())?).map_err(explain)?;
+        let run = |words: Vec<String>| {
+            cx.run(&command(cx, &words, directory, called.as_ref())?).map_err(explain)
+        };
+        let [install, build] = self.words();
+        let install = install?;
+        match &self.packages {
+            Some(packages) => packages.provide(cx, directory, || run(install))?,
+            None => run(install)?,
         }
-        Ok(())
+        run(build?)
+    }
+
+    /// Why it has to be built, and whether its packages have to be installed for that.
+    pub(super) fn why_needed(&self, cx: &Context<'_>) -> HostResult<String> {
+        let why = self.build.why_needed(cx)?;
+        let there = self.packages.as_ref().map(|packages| packages.find(cx)).transpose()?.flatten();
+        Ok(if there.is_some() { format!("{why} (its packages are there)") } else { why })
     }
 
     /// The programs that the build begins with have to be there, or can be brought along.
@@ -168,13 +187,13 @@ fn leads_out(output: &str) -> StepError {
     }
 }
 
-fn copy(cx: &Context<'_>, from: &Path, to: &Path) -> HostResult<()> {
+pub(super) fn copy(cx: &Context<'_>, from: &Path, to: &Path) -> HostResult<()> {
     cx.host.make_dir(to.parent().unwrap_or(to))?;
     cx.host.copy_tree(from, to, &|progress| cx.progress(progress))
 }
 
 /// What installs and what builds.
-fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&'a str, &'a str) {
+pub(super) fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&'a str, &'a str) {
     let install = manager.map_or("npm install", Manager::install);
     let build = manager.map_or("npm run build", Manager::build);
     (frontend.install.as_deref().unwrap_or(install), frontend.build.as_deref().unwrap_or(build))
@@ -201,10 +220,14 @@ fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Resu
     }
     key = key.with(&format!("what is in {name}"), sources);
     // Bundlers put variables of the environment into what they make.
-    for (name, value) in environment(cx.run).iter().filter(|(name, _)| !is_of_the_caller(name)) {
-        key = key.with(&format!("the variable {name}"), value.reveal());
-    }
-    Ok(key)
+    Ok(with_variables(cx.run, key))
+}
+
+/// The key with each of the app's variables.
+pub(super) fn with_variables(run: &Run, key: CacheKey) -> CacheKey {
+    let env = environment(run);
+    let own = env.iter().filter(|(name, _)| !is_of_the_caller(name));
+    own.fold(key, |key, (name, value)| key.with(&format!("the variable {name}"), value.reveal()))
 }
 
 /// The app's variables without those that name the release.
@@ -217,36 +240,6 @@ fn environment(run: &Run) -> Variables {
 /// A hook and a terminal differ in these, and so do the paths of two releases.
 fn is_of_the_caller(name: &str) -> bool {
     INHERITED.contains(&name) || ["PATH", "VIRTUAL_ENV"].contains(&name)
-}
-
-/// The version of the server's node, if it is one that the project takes.
-fn fitting_node(cx: &Context<'_>, frontend: &Frontend) -> Result<String, StepError> {
-    let node = find(cx, "node")?;
-    let asked = Command::new(node, cx.run.layout.root()).args(["--version"]);
-    let mut version = String::new();
-    cx.host.run(&asked, &mut |line| line.clone_into(&mut version))?;
-    let package = detect::package(cx, &frontend.directory)?.unwrap_or_default();
-    let file = version_file(cx, &frontend.directory)?;
-    let file = file.as_ref().map(|(name, text)| (*name, text.as_str()));
-    match node_version::refusal(&version, package["engines"]["node"].as_str(), file) {
-        None => Ok(version),
-        Some(what) => Err(StepError::Refused {
-            what,
-            help: "install a Node.js that fits (https://nodejs.org), or change what the project asks for"
-                .to_owned(),
-        }),
-    }
-}
-
-fn version_file(cx: &Context<'_>, directory: &str) -> HostResult<Option<(&'static str, String)>> {
-    for directory in [directory, "."] {
-        for name in [".nvmrc", ".node-version"] {
-            if let Some(text) = detect::file(cx, directory, name)? {
-                return Ok(Some((name, String::from_utf8_lossy(&text).into_owned())));
-            }
-        }
-    }
-    Ok(None)
 }
 
 fn no_command(words: &str) -> StepError {

@@ -8,6 +8,7 @@ use crate::cache::tests::is_used;
 mod keys;
 mod managers;
 mod outputs;
+mod packages;
 
 const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
 const PACKAGE: &str = r#"{"scripts": {"build": "vite build"}}"#;

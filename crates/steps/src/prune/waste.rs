@@ -21,7 +21,7 @@ pub struct Waste {
 /// Something that would go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wasted {
-    /// `release`, `venv`, `bundle`, `mirror` or `trash`.
+    /// `release`, `venv`, `bundle`, `node`, `mirror` or `trash`.
     pub kind: &'static str,
     /// Where it is.
     pub path: PathBuf,
