@@ -31,13 +31,24 @@ pub fn is_hashed(path: &str) -> bool {
         name = rest;
     }
     let Some((stem, extension)) = name.rsplit_once('.') else { return false };
-    !extension.is_empty() && stem.split('.').any(ends_with_digest)
+    let mut parts = stem.split('.');
+    let first = parts.next().unwrap_or_default();
+    !extension.is_empty()
+        && (is_digest(first) || ends_with_digest(first) || parts.any(is_or_ends_with_digest))
 }
 
-/// `3f2c1a9d0c5b`, or `index-` with a digest behind it.
+/// A whole name: a word with a number behind it is none.
+fn is_digest(name: &str) -> bool {
+    name.len() >= 12 && name.bytes().all(|c| c.is_ascii_hexdigit()) && looks_random(name)
+}
+
+fn is_or_ends_with_digest(part: &str) -> bool {
+    (!part.contains(['-', '_']) && looks_random(part)) || ends_with_digest(part)
+}
+
+/// `index-` with a digest behind it.
 fn ends_with_digest(part: &str) -> bool {
-    let after = part.match_indices(['-', '_']).map(|(at, _)| &part[at + 1..]);
-    std::iter::once(part).chain(after).any(looks_random)
+    part.match_indices(['-', '_']).any(|(at, _)| looks_random(&part[at + 1..]))
 }
 
 /// A word has no digits, and begins with its only capital.
@@ -99,6 +110,7 @@ mod tests {
             "secret-document.pdf",
             "bundle/manifest.json",
             "3f2c1a9d0c5b",
+            "docs/invoice2024.pdf",
             "select2-bootstrap-5-theme.css",
             "jquery-3.7.1.min.js",
             "CamelCase-Component.js",

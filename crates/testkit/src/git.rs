@@ -166,6 +166,10 @@ impl Git for FakeHost {
         Ok(Written { files, taken, cloned: 0 })
     }
 
+    fn tidy(&self, mirror: &Path) -> HostResult<()> {
+        self.ask("tidy", mirror)
+    }
+
     fn strip(&self, tree: &CheckedOut) -> HostResult<()> {
         self.act("strip", &tree.tree)
     }

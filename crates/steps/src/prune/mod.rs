@@ -63,6 +63,7 @@ impl Step for Prune {
             notes.push(format!("freed {} MB of the cache", freed.div_ceil(1_000_000)));
         }
         warn_of(cx, forget_gone(cx));
+        warn_of(cx, cx.host.tidy(&cx.run.layout.repo()));
         notes.extend(found.in_use.iter().map(|(release, pids)| in_use(release, pids)));
         notes.extend(garbage.in_use.iter().map(|entry| in_use(entry.path.display(), &entry.pids)));
         if notes.is_empty() {

@@ -2,33 +2,44 @@
 //! share its blocks with ours, where the file system copies on write. A hard link could not: what
 //! an app writes to one would change in both.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use git2::Oid;
 use release_core::host::CheckedOut;
 use rustix::fs::{OFlags, ioctl_ficlone};
 
 use super::list::{Entry, Mode};
-use super::record::{self, Known, Record, Stamp};
+use super::record::{self, Known, Stamp};
+use crate::files;
 
 /// The tree, and how it was when it was checked out.
 #[derive(Debug)]
 pub(super) struct Like {
     tree: PathBuf,
-    record: Record,
+    files: HashMap<PathBuf, (Oid, Stamp)>,
     refused: AtomicBool,
     cloned: AtomicUsize,
 }
 
 impl Like {
-    /// The tree, if there is a record of it.
+    /// The tree, if there is a record of it, and blocks can be shared where it is.
     pub(super) fn read(tree: &CheckedOut) -> Option<Self> {
-        let record = record::read(&tree.record).ok().flatten()?;
+        if !can_clone(&tree.record) {
+            return None;
+        }
+        let mut files = HashMap::new();
+        let is_whole = record::read(&tree.record, &mut |path, known| {
+            if let Known::File(id, stamp) = known {
+                files.insert(path.to_owned(), (id, stamp));
+            }
+        });
         let (refused, cloned) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Some(Self { tree: tree.tree.clone(), record, refused, cloned })
+        is_whole.is_ok_and(|whole| whole).then(|| Self { tree: tree.tree.clone(), files, refused, cloned })
     }
 
     /// How many files were made that share blocks with it.
@@ -60,7 +71,7 @@ impl Like {
         if self.refused.load(Ordering::Relaxed) {
             return None;
         }
-        let Some(Known::File(id, stamp)) = self.record.get(entry.path.as_path()) else { return None };
+        let (id, stamp) = self.files.get(entry.path.as_path())?;
         if *id != entry.id || !stamp.fits(entry.mode) {
             return None;
         }
@@ -69,4 +80,12 @@ impl Like {
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
         (Stamp::of(&file.metadata().ok()?) == *stamp).then_some(file)
     }
+}
+
+/// Whether `file` could share its blocks with another one. Most file systems cannot, and then a
+/// record of many thousand lines need not be read.
+fn can_clone(file: &Path) -> bool {
+    let source = File::open(file);
+    let target = tempfile::tempfile_in(files::parent(file));
+    source.and_then(|source| Ok(ioctl_ficlone(target?, source)?)).is_ok()
 }
