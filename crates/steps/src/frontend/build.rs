@@ -60,9 +60,8 @@ impl Bundle {
     /// Installs what the front end needs, and builds it.
     fn run(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
         let called = self.called(cx, directory)?;
-        let run = |words: Vec<String>| {
-            cx.run(&command(cx, &words, directory, called.as_ref())?).map_err(explain)
-        };
+        let run =
+            |words: Vec<String>| cx.run(&command(cx, &words, directory, called.as_ref())?).map_err(explain);
         let [install, build] = self.words();
         let install = install?;
         match &self.packages {

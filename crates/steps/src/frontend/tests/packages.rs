@@ -36,12 +36,23 @@ fn everything_that_is_installed_by_makes_another_entry() {
     let table = [
         ("as it is", key(app(), &|_| {})),
         ("the lock", tree("frontend/package-lock.json", "{\"a\": 1}")),
-        ("a dependency", tree("frontend/package.json", "{\"dependencies\": {\"a\": \"1\"}, \"scripts\": {\"build\": \"\"}}")),
+        (
+            "a dependency",
+            tree(
+                "frontend/package.json",
+                "{\"dependencies\": {\"a\": \"1\"}, \"scripts\": {\"build\": \"\"}}",
+            ),
+        ),
         ("a setting", tree("frontend/.npmrc", "legacy-peer-deps=true")),
         ("a patch", tree("frontend/patches/a.patch", "")),
         ("another manager", tree("frontend/pnpm-lock.yaml", "lockfileVersion: '9.0'")),
         ("node", key(app(), &|scene| scene.host.on("node --version", Answer::ok().says("v22.1.0")))),
-        ("a variable", key(app(), &|scene| drop(scene.facts.env.insert("NODE_ENV".to_owned(), Secret::new("production"))))),
+        (
+            "a variable",
+            key(app(), &|scene| {
+                drop(scene.facts.env.insert("NODE_ENV".to_owned(), Secret::new("production")))
+            }),
+        ),
         ("the command", key(app(), &installing("npm ci --omit=optional"))),
     ];
     for (index, (what, key)) in table.iter().enumerate() {
@@ -60,7 +71,10 @@ fn what_is_built_of_them_makes_no_other_one() {
         ("a source", tree("frontend/main.js", "2")),
         ("the app", tree("manage.py", "changed")),
         ("a script", tree("frontend/package.json", package)),
-        ("the terminal", key(app(), &|scene| drop(scene.facts.env.insert("TERM".to_owned(), Secret::new("dumb"))))),
+        (
+            "the terminal",
+            key(app(), &|scene| drop(scene.facts.env.insert("TERM".to_owned(), Secret::new("dumb")))),
+        ),
     ] {
         assert_eq!(key, expected, "{what}");
     }
@@ -70,7 +84,10 @@ fn what_is_built_of_them_makes_no_other_one() {
 fn where_it_depends_on_more_than_can_be_known_they_are_installed_each_time() {
     let package = |more: &str| tree("frontend/package.json", &format!("{{{more}, \"x\": 1}}"));
     for (what, key) in [
-        ("a script of the project", package("\"scripts\": {\"build\": \"\", \"postinstall\": \"node own.js\"}")),
+        (
+            "a script of the project",
+            package("\"scripts\": {\"build\": \"\", \"postinstall\": \"node own.js\"}"),
+        ),
         ("workspaces", package("\"scripts\": {\"build\": \"\"}, \"workspaces\": [\"a\"]")),
         ("a package beside it", tree("frontend/package-lock.json", "{\"resolved\": \"file:../ui\"}")),
         ("tracked packages", tree("frontend/node_modules/a.js", "")),
