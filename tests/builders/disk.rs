@@ -51,6 +51,19 @@ impl OnXfs {
         done.out.lines().find_map(|line| line.trim().parse().ok()).unwrap()
     }
 
+    /// What is written to a file of an old release changes no other one.
+    fn assert_own_files(&self) {
+        let work = self.project.sandbox.directory().join("app");
+        let script = format!(
+            "cd {}; for old in releases/*; do echo x >>$old/photo0.jpg; break; done; \
+             for file in current/*.*; do cmp $file {work}/${{file#current/}} || exit 1; done && \
+             ! cmp -s $old/photo0.jpg {work}/photo0.jpg",
+            self.project.sandbox.root.display(),
+            work = work.display()
+        );
+        self.inside(&format!("( {script} )"), &[]).exits(0);
+    }
+
     fn commit_files(&self) {
         let mut seed = 7_u64;
         let mut random = || {
@@ -79,5 +92,6 @@ fn a_code_only_release_takes_a_tenth_of_its_tree_at_most() {
     let tree = (FILES * SIZE) as u64;
     let further: Vec<u64> = used.windows(2).map(|pair| pair[1] - pair[0]).collect();
     println!("a tree of {tree} bytes; each further release takes {further:?}");
+    on_xfs.assert_own_files();
     assert!(further.iter().all(|bytes| *bytes <= tree / 10), "{further:?} of {tree}");
 }

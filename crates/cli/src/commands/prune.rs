@@ -28,6 +28,7 @@ struct Removed {
     kind: &'static str,
     path: String,
     bytes: u64,
+    spare: bool,
 }
 
 #[derive(Serialize)]
@@ -60,8 +61,12 @@ pub(crate) fn run(mut site: Site, screen: &Screen, dry_run: bool) -> Result<u8, 
 }
 
 fn facts(waste: Waste, dry_run: bool) -> Pruned {
-    let removed =
-        |one: Wasted| Removed { kind: one.kind, path: one.path.display().to_string(), bytes: one.bytes };
+    let removed = |one: Wasted| Removed {
+        kind: one.kind,
+        path: one.path.display().to_string(),
+        bytes: one.bytes,
+        spare: one.spare,
+    };
     let removed: Vec<Removed> = waste.wasted.into_iter().map(removed).collect();
     let kept = |one: Kept| InUse { path: one.path.display().to_string(), pids: one.pids };
     Pruned {
@@ -77,7 +82,8 @@ fn text(pruned: &Pruned, root: &Path) -> String {
         |path: &str| Path::new(path).strip_prefix(root).unwrap_or(path.as_ref()).display().to_string();
     let mut text = String::new();
     for one in &pruned.removed {
-        text.push_str(&format!("{:<8} {:>9}  {}\n", one.kind, bytes(one.bytes), short(&one.path)));
+        let stays = if one.spare { " (its tree stays for the next checkout)" } else { "" };
+        text.push_str(&format!("{:<8} {:>9}  {}{stays}\n", one.kind, bytes(one.bytes), short(&one.path)));
     }
     for one in &pruned.kept {
         let pids: Vec<String> = one.pids.iter().map(u32::to_string).collect();

@@ -27,6 +27,8 @@ pub struct Wasted {
     pub path: PathBuf,
     /// The bytes on the disk that this frees.
     pub bytes: u64,
+    /// Its tree stays for the next checkout, in the place of the one that is there.
+    pub spare: bool,
 }
 
 /// Something that is needed by running processes alone.
@@ -47,6 +49,7 @@ pub fn waste(cx: &Context<'_>) -> HostResult<Waste> {
         kind: one.kind,
         path: one.path,
         bytes: one.bytes,
+        spare: false,
     }));
     for path in leftovers(cx)? {
         waste.wasted.push(wasted(cx, "mirror", path)?);
@@ -64,10 +67,8 @@ fn releases(cx: &Context<'_>, found: &Found) -> HostResult<Vec<Wasted>> {
     let layout = &cx.run.layout;
     let measure = |release: &ReleaseId| {
         let mut wasted = wasted(cx, "release", layout.release(release))?;
-        let becomes_spare =
-            found.old.last() == Some(release) && cx.host.kind(&layout.checked_out(release).record)?.is_some();
-        if becomes_spare {
-            // Its tree stays, in the place of the one that is there.
+        wasted.spare = found.old.last() == Some(release) && cx.host.kind(&layout.checked_out(release).record)?.is_some();
+        if wasted.spare {
             wasted.bytes = cx.host.size(&layout.spare().tree)?;
         }
         Ok(wasted)
@@ -77,5 +78,5 @@ fn releases(cx: &Context<'_>, found: &Found) -> HostResult<Vec<Wasted>> {
 
 fn wasted(cx: &Context<'_>, kind: &'static str, path: PathBuf) -> HostResult<Wasted> {
     let bytes = cx.host.size(&path)?;
-    Ok(Wasted { kind, path, bytes })
+    Ok(Wasted { kind, path, bytes, spare: false })
 }
