@@ -67,7 +67,8 @@ fn releases(cx: &Context<'_>, found: &Found) -> HostResult<Vec<Wasted>> {
     let layout = &cx.run.layout;
     let measure = |release: &ReleaseId| {
         let mut wasted = wasted(cx, "release", layout.release(release))?;
-        wasted.spare = found.old.last() == Some(release) && cx.host.kind(&layout.checked_out(release).record)?.is_some();
+        wasted.spare =
+            found.old.last() == Some(release) && cx.host.kind(&layout.checked_out(release).record)?.is_some();
         if wasted.spare {
             wasted.bytes = cx.host.size(&layout.spare().tree)?;
         }
