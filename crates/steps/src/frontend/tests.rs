@@ -14,7 +14,11 @@ const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
 const PACKAGE: &str = r#"{"scripts": {"build": "vite build"}}"#;
 
 fn app() -> Commit {
-    Commit::new(REVISION)
+    app_at(REVISION)
+}
+
+fn app_at(revision: &str) -> Commit {
+    Commit::new(revision)
         .file("manage.py", "")
         .file("frontend/package.json", PACKAGE)
         .file("frontend/package-lock.json", "{}")
@@ -105,7 +109,7 @@ fn undo_forgets_a_whole_bundle_and_removes_a_half_one() {
     assert!(!is_used(&scene, &entry, "20261120T101500Z-3f2c1a9"));
 
     let scene = self::scene(app());
-    scene.host.fail_on("sync");
+    scene.host.fail_at("sync", "bundle");
     assert!(scene.run(&Frontends).is_err());
     assert_eq!(entries(&scene).len(), 1);
     scene.undo(&Frontends).unwrap();

@@ -16,12 +16,10 @@ fn tree(path: &str, text: &str) -> Option<String> {
     key(app().file(path, text), &|_| {})
 }
 
-/// The newest yarn may put packages anywhere.
-fn berry() -> Option<String> {
-    let commit = Commit::new(REVISION)
-        .file("frontend/package.json", PACKAGE)
-        .file("frontend/yarn.lock", "\n__metadata:\n");
-    key(commit, &|_| {})
+/// Another lock file than npm's.
+fn locked_by(lock: &str, text: &str) -> Option<String> {
+    let commit = Commit::new(REVISION).file("frontend/package.json", PACKAGE);
+    key(commit.file(&format!("frontend/{lock}"), text), &|_| {})
 }
 
 fn installing(command: &'static str) -> impl Fn(&mut Scene) {
@@ -45,7 +43,7 @@ fn everything_that_is_installed_by_makes_another_entry() {
         ),
         ("a setting", tree("frontend/.npmrc", "legacy-peer-deps=true")),
         ("a patch", tree("frontend/patches/a.patch", "")),
-        ("another manager", tree("frontend/pnpm-lock.yaml", "lockfileVersion: '9.0'")),
+        ("another manager", locked_by("pnpm-lock.yaml", "lockfileVersion: '9.0'")),
         ("node", key(app(), &|scene| scene.host.on("node --version", Answer::ok().says("v22.1.0")))),
         (
             "a variable",
@@ -92,7 +90,7 @@ fn where_it_depends_on_more_than_can_be_known_they_are_installed_each_time() {
         ("a package beside it", tree("frontend/package-lock.json", "{\"resolved\": \"file:../ui\"}")),
         ("tracked packages", tree("frontend/node_modules/a.js", "")),
         ("another program", key(app(), &installing("make packages"))),
-        ("Berry", berry()),
+        ("Berry", locked_by("yarn.lock", "\n__metadata:\n")),
     ] {
         assert_eq!(key, None, "{what}");
     }
@@ -109,7 +107,9 @@ fn another_source_is_built_with_the_same_packages() {
         Answer::ok()
     });
     scene.run(&Frontends).unwrap();
-    scene.host.commit(app().file("frontend/main.js", "2"));
+    let next = REVISION.replace('3', "4");
+    scene.host.commit(app_at(&next).file("frontend/main.js", "2"));
+    scene.facts.revision = next.parse().unwrap();
     let release = next_release(&mut scene);
     let Look::Needed(why) = scene.look(&Frontends).unwrap() else { panic!("it is cached") };
     assert!(why.ends_with("(its packages are there)"), "{why}");
