@@ -92,14 +92,21 @@ fn is_plain(cx: &Context<'_>, frontend: &Frontend, manager: &Manager) -> HostRes
     let lock = file(cx, directory, manager.lock)?.unwrap_or_default();
     let workspace = file(cx, directory, "pnpm-workspace.yaml")?.unwrap_or_default();
     let has = |text: &[u8], word: &str| String::from_utf8_lossy(text).contains(word);
-    let is_local = ["file:", "link:", "\"link\": true", "portal:"].iter().any(|word| has(&lock, word));
     let runs_own = SCRIPTS.iter().any(|script| package["scripts"].get(script).is_some());
     let is_tracked = content(cx, &in_directory(directory, NAME))?.is_some();
-    Ok(!is_local
+    Ok(!locks_local(&String::from_utf8_lossy(&lock))
         && !runs_own
         && !is_tracked
         && package.get("workspaces").is_none()
         && !has(&workspace, "packages:"))
+}
+
+/// Whether a lock file names packages that lie beside it.
+fn locks_local(lock: &str) -> bool {
+    // pnpm writes `excludeLinksFromLockfile:` into each of its own.
+    let is_word = |at: usize| !lock[..at].ends_with(|before: char| before.is_alphanumeric());
+    let names = |word: &str| lock.match_indices(word).any(|(at, _)| is_word(at));
+    ["file:", "link:", "portal:", "workspace:", "\"link\": true"].into_iter().any(names)
 }
 
 fn key(

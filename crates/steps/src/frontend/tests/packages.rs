@@ -43,7 +43,10 @@ fn everything_that_is_installed_by_makes_another_entry() {
         ),
         ("a setting", tree("frontend/.npmrc", "legacy-peer-deps=true")),
         ("a patch", tree("frontend/patches/a.patch", "")),
-        ("another manager", locked_by("pnpm-lock.yaml", "lockfileVersion: '9.0'")),
+        (
+            "another manager",
+            locked_by("pnpm-lock.yaml", "lockfileVersion: '9.0'\n  excludeLinksFromLockfile: false\n"),
+        ),
         ("node", key(app(), &|scene| scene.host.on("node --version", Answer::ok().says("v22.1.0")))),
         (
             "a variable",
@@ -88,6 +91,7 @@ fn where_it_depends_on_more_than_can_be_known_they_are_installed_each_time() {
         ),
         ("workspaces", package("\"scripts\": {\"build\": \"\"}, \"workspaces\": [\"a\"]")),
         ("a package beside it", tree("frontend/package-lock.json", "{\"resolved\": \"file:../ui\"}")),
+        ("a linked package", tree("frontend/package-lock.json", "{\"link\": true}")),
         ("tracked packages", tree("frontend/node_modules/a.js", "")),
         ("another program", key(app(), &installing("make packages"))),
         ("Berry", locked_by("yarn.lock", "\n__metadata:\n")),
