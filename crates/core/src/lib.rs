@@ -19,6 +19,7 @@ pub mod host;
 pub mod server;
 pub mod service;
 pub mod worker;
+pub mod cron;
 pub mod run;
 pub mod release_record;
 pub mod cache_key;
