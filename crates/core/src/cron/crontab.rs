@@ -15,6 +15,7 @@ pub struct Block {
     root: String,
 }
 
+const BEGIN: &str = "# begin release ";
 const WARNING: &str = "# made by `release` from `cron:` of release.yml: a change here is lost";
 
 impl Block {
@@ -22,7 +23,7 @@ impl Block {
     pub fn of(root: &Path, program: &str) -> Self {
         let root = root.display().to_string();
         Self {
-            begin: format!("# begin release {root}"),
+            begin: format!("{BEGIN}{root}"),
             end: format!("# end release {root}"),
             program: quoted(program),
             root: quoted(&root),
@@ -62,23 +63,21 @@ impl Block {
     /// Where the block stands, with its marks. One whose end was removed holds only its first lines
     /// that are ours.
     fn place(&self, crontab: &[u8]) -> Option<(usize, usize)> {
-        let mut begin = None;
-        let mut at = 0;
-        for line in crontab.split_inclusive(|byte| *byte == b'\n') {
-            let text = line.strip_suffix(b"\n").unwrap_or(line);
-            match begin {
-                None if text == self.begin.as_bytes() => begin = Some(at),
-                Some(begin) if text == self.end.as_bytes() => return Some((begin, at + line.len())),
-                Some(begin) if !self.is_own(text) => return Some((begin, at)),
-                _ => {}
-            }
-            at += line.len();
-        }
-        begin.map(|begin| (begin, at))
+        let lines: Vec<&[u8]> = crontab.split_inclusive(|byte| *byte == b'\n').collect();
+        let is = |line: &[u8], text: &str| line.trim_ascii_end() == text.as_bytes();
+        let begin = lines.iter().position(|line| is(line, &self.begin))?;
+        let inner = &lines[begin + 1..];
+        let next = inner.iter().position(|line| is(line, &self.end) || line.starts_with(BEGIN.as_bytes()));
+        let length = match next.filter(|next| is(inner[*next], &self.end)) {
+            Some(end) => end + 1,
+            None => inner.iter().take_while(|line| self.is_own(line)).count(),
+        };
+        let at = |line: usize| lines[..line].iter().map(|line| line.len()).sum();
+        Some((at(begin), at(begin + 1 + length)))
     }
 
     fn is_own(&self, line: &[u8]) -> bool {
-        let calls = format!(" --root {}", self.root);
+        let (line, calls) = (line.trim_ascii_end(), format!(" --root {}", self.root));
         line == WARNING.as_bytes() || line.ends_with(calls.as_bytes())
     }
 }
