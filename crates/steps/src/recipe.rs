@@ -7,6 +7,7 @@ use crate::boot::Boot;
 use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
+use crate::cron::{AddEntries, KeepEntries};
 use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::hand_over::HandOver;
@@ -23,7 +24,8 @@ use crate::verify::Verify;
 /// Until `Activate` users reach the old release, and every step can be taken back. What can fail
 /// comes early: the app is checked before its database is touched, and the new processes have
 /// proved healthy on a socket of their own before anyone is sent to them. Old workers stop taking
-/// tasks before the new code can enqueue one that they do not know. Once `Verify` has asked
+/// tasks before the new code can enqueue one that they do not know. Lines of cron are added before
+/// and taken out afterwards, for each runs what is active at its time. Once `Verify` has asked
 /// from outside, the new release serves for good: the old one is drained and old releases go.
 pub fn deploy() -> Plan {
     Plan::default()
@@ -36,9 +38,11 @@ pub fn deploy() -> Plan {
         .step(Migrate)
         .step(Boot)
         .step(HealthCheck)
+        .step(AddEntries)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(KeepEntries)
         .afterwards(Drain)
         .afterwards(Prune)
 }
@@ -48,5 +52,13 @@ pub fn deploy() -> Plan {
 /// The same road as the second half of a deploy: an old release is checked like a new one, and
 /// the one that is left serves until then.
 pub fn rollback() -> Plan {
-    Plan::default().step(Boot).step(HealthCheck).step(HandOver).step(Activate).step(Verify).afterwards(Drain)
+    Plan::default()
+        .step(Boot)
+        .step(HealthCheck)
+        .step(AddEntries)
+        .step(HandOver)
+        .step(Activate)
+        .step(Verify)
+        .afterwards(KeepEntries)
+        .afterwards(Drain)
 }

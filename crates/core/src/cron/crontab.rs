@@ -38,6 +38,11 @@ impl Block {
         format!("{at} {program} cron run {name} --at '{at}' --root {root}")
     }
 
+    /// The name of the entry that a line runs.
+    pub fn entry_of(line: &str) -> Option<&str> {
+        line.split_once(" cron run ")?.1.split(' ').next()
+    }
+
     /// The lines that `crontab` has for this root; none without a block.
     pub fn lines(&self, crontab: &[u8]) -> Vec<String> {
         let Some((before, after)) = self.place(crontab) else { return Vec::new() };
