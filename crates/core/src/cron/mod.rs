@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::{Secret, Variables};
+
 pub use crontab::Block;
 pub use last_run::{Ended, LastRun};
 pub use schedule::{Schedule, ScheduleError};
@@ -27,6 +29,13 @@ pub struct Entry {
     /// Variables for this entry alone.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// Its own variables.
+    pub fn variables(&self) -> Variables {
+        self.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect()
+    }
 }
 
 /// What a command of these words is called: by its `manage.py` command, its module or its program.

@@ -1,6 +1,7 @@
 //! The services' commands.
 
 use release_core::config::{Handover, Service};
+use release_core::cron::Entry;
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
 
@@ -26,10 +27,17 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
             "choose another name",
         ));
     }
-    if let Some((what, help)) = command_problem(&words(&service.command)) {
+    let words = words(&service.command);
+    if let Some((what, help)) = command_problem(&words).or_else(|| port_problem(&words)) {
         problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
     }
     problems
+}
+
+/// What stands against running `entry`.
+pub(super) fn entry_problem(entry: &Entry) -> Option<Problem> {
+    let (what, help) = command_problem(&words(&entry.run))?;
+    Some(Problem::new(format!("cron entry {}: its command {what}", entry.name), help))
 }
 
 /// Every id is as long as any other; nobody boots a release more than 99 times.
@@ -60,6 +68,10 @@ fn command_problem(words: &[String]) -> Option<(String, String)> {
         let help = format!("put it into a script, or run `sh -c '… {operator} …'`");
         return Some((format!("uses `{operator}`, and no shell runs it"), help));
     }
+    None
+}
+
+fn port_problem(words: &[String]) -> Option<(String, String)> {
     // `--bind=x` is `--bind x`.
     let parts: Vec<&str> = words.iter().flat_map(|word| word.splitn(2, '=')).collect();
     let port = parts.windows(2).find_map(|pair| fixed_port(pair[0], pair[1]))?;
