@@ -10,6 +10,7 @@
 mod support;
 
 mod boot;
+mod cron;
 mod load;
 mod proxies;
 mod servers;
