@@ -21,6 +21,7 @@ impl Crontab for UnixHost {
     fn crontab(&self) -> HostResult<Vec<u8>> {
         let read = call("-l", None).map_err(|error| unusable("read", &error))?;
         match read.status.success() {
+            true if shows_returns(&read.stdout) => Err(returns()),
             true => Ok(read.stdout),
             // Any other refusal must not look like a crontab with nothing in it.
             false if said(&read).starts_with("no crontab for ") => Ok(Vec::new()),
@@ -94,6 +95,18 @@ fn refused(tried: &str, said: &str) -> HostError {
         "try it yourself: `crontab -l`"
     };
     HostError::Crontab { what: format!("{tried}: {said}"), help: help.to_owned() }
+}
+
+/// Debian's `crontab -l` shows a carriage return as `\r`: written back, it would be two letters.
+fn shows_returns(crontab: &[u8]) -> bool {
+    crontab.split(|byte| *byte == b'\n').any(|line| line.ends_with(b"\\r"))
+}
+
+fn returns() -> HostError {
+    HostError::Crontab {
+        what: "read: it has lines that end with a carriage return".to_owned(),
+        help: "take them out: `crontab -l | sed 's/\\\\r$//' | crontab -`".to_owned(),
+    }
 }
 
 fn busy(program: &Path) -> HostError {

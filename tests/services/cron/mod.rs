@@ -16,15 +16,13 @@ use server::Server;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What somebody wrote, with bytes that no line of ours has.
-const MINE: &[u8] = b"# caf\xe9\r\nMAILTO=\"\"\n\n17 3 * * * echo 100\\%\n";
+const MINE: &[u8] = b"# caf\xe9 \x01\tx\nMAILTO=\"\"\n\n17 3 * * * echo 100\\%\n";
 
-const FIRST: &str = "\
-  - {at: \"0 5 * * 0\", run: sh job.sh stay, name: stay}
+const FIRST: &str = "  - {at: \"0 5 * * 0\", run: sh job.sh stay, name: stay}
   - {at: \"@daily\", run: sh job.sh move, name: move}
   - {at: \"0 6 * * *\", run: sh job.sh go, name: go}
 ";
-const SECOND: &str = "\
-  - {at: \"0 5 * * 0\", run: sh job.sh stays, name: stay}
+const SECOND: &str = "  - {at: \"0 5 * * 0\", run: sh job.sh stays, name: stay}
   - {at: \"@weekly\", run: sh job.sh move, name: move}
   - {at: \"*/5 8-18 1,15 jan-jun mon\", run: sh job.sh come, name: come}
 ";
@@ -210,7 +208,6 @@ fn whatever_is_killed_at_the_crontab_is_put_in_order() {
     }
     // Taking back is killed, too: at its own write.
     server.commit(SECOND, BROKEN);
-    fs::write(server.at("shim/again"), "").unwrap();
     server.kill_at_crontab("after", &["deploy", "main"]);
     server.kill_at_crontab("after", &["recover"]);
     server.release(&["recover"]).exits(0);
@@ -225,7 +222,12 @@ fn without_cron_a_deploy_is_refused_before_it_begins() {
     let refused = server.release_without_cron(&["deploy", "main"]).exits(3);
     assert!(refused.err.contains("the program `crontab` is not installed"), "{refused}");
     server.release_without_cron(&["check"]).exits(3).says("apt-get install cron");
-    server.commit("  - {at: \"@daily\", run: a && b}\n", "");
+    server.set_crontab(b"# windows\r\n");
+    let refused = server.release(&["deploy", "main"]).exits(3).says("end with a carriage return");
+    let cure = refused.err.split('`').find(|text| text.contains("sed")).unwrap();
+    assert!(server.inside(&["sh", "-c", cure]).status().unwrap().success());
+    assert_eq!(server.crontab(), b"# windows\n");
+    server.commit("  - {at: \"@daily\", run: \"a && b\"}\n", "");
     server.release(&["deploy", "main"]).exits(3).says("cron entry a: its command uses `&&`");
     server.commit("  []\n", "");
     server.release_without_cron(&["deploy", "main"]).exits(0);
