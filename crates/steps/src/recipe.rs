@@ -14,6 +14,7 @@ use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
+use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
 use crate::venv::Venv;
@@ -23,10 +24,11 @@ use crate::verify::Verify;
 ///
 /// Until `Activate` users reach the old release, and every step can be taken back. What can fail
 /// comes early: the app is checked before its database is touched, and the new processes have
-/// proved healthy on a socket of their own before anyone is sent to them. Old workers stop taking
-/// tasks before the new code can enqueue one that they do not know. Lines of cron are added before
-/// and taken out afterwards, for each runs what is active at its time. Once `Verify` has asked
-/// from outside, the new release serves for good: the old one is drained and old releases go.
+/// proved healthy on a socket of their own, and to run from the new release alone, before anyone is
+/// sent to them. Lines of cron are added before and taken out afterwards, for each runs what is
+/// active at its time. Old workers stop taking tasks before the new code can enqueue one that they
+/// do not know. Once `Verify` has asked from outside, the new release serves for good: the old one is
+/// drained and old releases go.
 pub fn deploy() -> Plan {
     Plan::default()
         .step(Record)
@@ -38,6 +40,7 @@ pub fn deploy() -> Plan {
         .step(Migrate)
         .step(Boot)
         .step(HealthCheck)
+        .step(Prove)
         .step(AddEntries)
         .step(HandOver)
         .step(Activate)
@@ -55,6 +58,7 @@ pub fn rollback() -> Plan {
     Plan::default()
         .step(Boot)
         .step(HealthCheck)
+        .step(Prove)
         .step(AddEntries)
         .step(HandOver)
         .step(Activate)

@@ -58,7 +58,8 @@ impl Block {
             if !text.is_empty() && !text.ends_with(b"\n") {
                 text.push(b'\n');
             }
-            let block = [&[self.begin.clone(), WARNING.to_owned()], lines, &[self.end.clone()]].concat();
+            let block =
+                [&[self.begin.clone(), WARNING.to_owned()], lines, std::slice::from_ref(&self.end)].concat();
             text.extend(block.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()));
         }
         text.extend_from_slice(&crontab[after..]);

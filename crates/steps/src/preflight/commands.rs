@@ -27,6 +27,7 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
             "choose another name",
         ));
     }
+    problems.extend(one_release_for_ever(layout, &format!("services.{name}"), &service.command));
     let words = words(&service.command);
     if let Some((what, help)) = command_problem(&words).or_else(|| port_problem(&words)) {
         problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
@@ -35,9 +36,31 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
 }
 
 /// What stands against running `entry`.
-pub(super) fn entry_problem(entry: &Entry) -> Option<Problem> {
-    let (what, help) = command_problem(&words(&entry.run))?;
-    Some(Problem::new(format!("cron entry {}: its command {what}", entry.name), help))
+pub(super) fn entry_problems(layout: &Layout, entry: &Entry) -> Vec<Problem> {
+    let whose = format!("cron entry {}", entry.name);
+    let command = command_problem(&words(&entry.run));
+    let command = command.map(|(what, help)| Problem::new(format!("{whose}: its command {what}"), help));
+    one_release_for_ever(layout, &whose, &entry.run).into_iter().chain(command).collect()
+}
+
+/// A command that leads through `current`, or into one release, runs the code of another one than
+/// the release that it is started for.
+fn one_release_for_ever(layout: &Layout, whose: &str, command: &str) -> Option<Problem> {
+    let root = layout.root().display().to_string();
+    let expanded = command.replace("${RELEASE_ROOT}", &root).replace("$RELEASE_ROOT", &root);
+    let place = [layout.current(), layout.releases()].into_iter().find(|place| {
+        let text = place.display().to_string();
+        let ends =
+            |rest: &str| rest.chars().next().is_none_or(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        expanded.match_indices(&text).any(|(at, _)| ends(&expanded[at + text.len()..]))
+    })?;
+    Some(Problem::new(
+        format!(
+            "{whose}: its command names {}, which is another release while a new one is tried",
+            place.display()
+        ),
+        "name things from the release's top, where it is started: `gunicorn`, `--chdir web`, `$VIRTUAL_ENV/bin/…`",
+    ))
 }
 
 /// Every id is as long as any other; nobody boots a release more than 99 times.

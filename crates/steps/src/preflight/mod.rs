@@ -49,7 +49,7 @@ pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Proble
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
-    problems.extend(config.cron.iter().flat_map(commands::entry_problem));
+    problems.extend(config.cron.iter().flat_map(|entry| commands::entry_problems(layout, entry)));
     problems
 }
 

@@ -10,6 +10,7 @@ mod hand_over;
 mod health_check;
 mod killed;
 mod preflight;
+mod prove;
 mod proxy;
 mod prune;
 mod stage;
