@@ -96,7 +96,7 @@ fn a_line_runs_in_the_environment_of_the_release_that_is_active() {
     server.release(&["cron", "run", "nobody"]).exits(2).says("it has tell");
     server.set_crontab(b"");
     server.release(&["cron"]).exits(0).says("the crontab does not have it");
-    server.release(&["start"]).exits(0);
+    server.release(&["deploy", "main"]).exits(0).says("put its entries of cron back");
     assert_eq!(server.line("tell"), line);
 }
 

@@ -103,7 +103,12 @@ impl Turn<'_> {
         };
         let at = host.now();
         self.log(&format!("{} ended: {how}, {took}", dated(at)));
-        let failure = if exit_code == Some(0) { Vec::new() } else { [vec![how], tail(&lines)].concat() };
+        let failure = match exit_code {
+            Some(0) => Vec::new(),
+            Some(_) => tail(&lines),
+            // Why, as no exit code says it.
+            None => [vec![how], tail(&lines)].concat(),
+        };
         last.ended = Some(Ended { at, exit_code, failure });
         self.remember(&last);
         self.verdict(result?, lines)
