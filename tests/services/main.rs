@@ -12,6 +12,7 @@ mod support;
 mod boot;
 mod cron;
 mod load;
+mod ports;
 mod proof;
 mod proxies;
 mod servers;

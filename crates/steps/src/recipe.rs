@@ -14,6 +14,7 @@ use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
+use crate::ports::{ClosePorts, OpenPorts};
 use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
@@ -42,10 +43,12 @@ pub fn deploy() -> Plan {
         .step(HealthCheck)
         .step(Prove)
         .step(AddEntries)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
         .afterwards(KeepEntries)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
         .afterwards(Prune)
 }
@@ -60,9 +63,11 @@ pub fn rollback() -> Plan {
         .step(HealthCheck)
         .step(Prove)
         .step(AddEntries)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
         .afterwards(KeepEntries)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
 }
