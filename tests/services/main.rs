@@ -10,6 +10,7 @@
 mod support;
 
 mod boot;
+mod broker;
 mod cron;
 mod load;
 mod ports;

@@ -1,4 +1,4 @@
-use super::{Config, Frontend, Handover, Installer, Source, Wait, parse};
+use super::{Config, Frontend, Handover, Installer, Service, Source, Wait, parse};
 use crate::server::Protocol;
 
 const MINIMAL: &str = "\
@@ -16,6 +16,12 @@ fn both(app: &str, server: Option<&str>) -> Result<Config, Vec<String>> {
     let server = server.map(|text| Source { name: "/srv/shop/release.yml", text });
     parse(Some(Source { name: "release.yml", text: app }), server)
         .map_err(|problems| problems.0.iter().map(ToString::to_string).collect())
+}
+
+/// A service with `handover: overlap`.
+pub(crate) fn worker() -> Service {
+    let text = "app: shop\nservices: {worker: {command: \"celery -A shop worker\", handover: overlap}}\n";
+    app(text).unwrap().services.remove(0)
 }
 
 #[test]
@@ -343,6 +349,15 @@ fn a_worker_stops_by_a_ladder_of_signals() {
 fn a_variable_that_no_environment_can_hold_is_refused() {
     let problems = app(&format!("{MINIMAL}env: {{A: \"x\\0y\", B: \"two\\nlines\"}}\n")).unwrap_err();
     assert_eq!(problems, ["release.yml:5: env.A holds a NUL, which no environment can"]);
+}
+
+#[test]
+fn a_command_that_leaves_its_processes_to_themselves_is_refused() {
+    let text =
+        "app: shop\nservices:\n  worker: {command: celery -A shop multi start w1 w2, handover: overlap}\n";
+    let error = app(text).unwrap_err().remove(0);
+    assert!(error.starts_with("release.yml:3: services.worker.command starts processes in the background"));
+    assert!(error.contains("(help: run each worker in the foreground"), "{error}");
 }
 
 #[test]
