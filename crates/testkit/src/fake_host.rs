@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use release_core::host::{Clock, HostError, HostResult, Space};
 
+use crate::crontab::Table;
 use crate::git::Repository;
 use crate::locks::Taken;
 use crate::network::Net;
@@ -28,6 +29,7 @@ pub struct FakeHost {
     pub(crate) repository: Mutex<Repository>,
     pub(crate) net: Mutex<Net>,
     pub(crate) manager: Mutex<Manager>,
+    pub(crate) crontab: Mutex<Table>,
     pub(crate) disk: Mutex<Disk>,
     pub(crate) taken: Arc<Mutex<Taken>>,
     fate: Mutex<Fate>,
@@ -64,6 +66,7 @@ impl Default for FakeHost {
             repository: Mutex::default(),
             net: Mutex::default(),
             manager: Mutex::default(),
+            crontab: Mutex::default(),
             disk: Mutex::new(Disk { space, unwritable: BTreeSet::new() }),
             taken: Arc::default(),
             fate: Mutex::default(),

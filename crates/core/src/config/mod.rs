@@ -6,6 +6,7 @@
 
 mod assets;
 mod builders;
+mod cron;
 mod fields;
 mod lines;
 mod listen;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::cron::Entry;
 use crate::server::Protocol;
 
 pub use assets::KeepAssets;
@@ -67,6 +69,8 @@ pub struct Config {
     pub env_file: String,
     /// What runs, in the order in which it starts.
     pub services: Vec<Service>,
+    /// What runs at set times.
+    pub cron: Vec<Entry>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
     /// The static files that the proxy serves.
@@ -97,6 +101,7 @@ impl Default for Config {
             env: BTreeMap::new(),
             env_file: ".env".to_owned(),
             services: Vec::new(),
+            cron: Vec::new(),
             verify: None,
             static_files: Serving::default(),
             keep_assets: KeepAssets::default(),
