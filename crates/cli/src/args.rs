@@ -105,6 +105,9 @@ pub(crate) enum Command {
         /// Which boot of the release it is
         #[arg(long, hide = true)]
         generation: Option<u32>,
+        /// Which of several instances it is
+        #[arg(long, hide = true, requires = "service")]
+        instance: Option<u32>,
         /// The command and its arguments
         #[arg(trailing_var_arg = true, required_unless_present = "service")]
         command: Vec<String>,

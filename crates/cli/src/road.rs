@@ -7,7 +7,7 @@ use release_core::config::Config;
 use release_core::environment;
 use release_core::event::{Event, Observer, Outcome};
 use release_core::exit_code;
-use release_core::host::Clock;
+use release_core::host::{Clock, Processes};
 use release_core::journal::{End, Entry, Journal};
 use release_core::layout::Layout;
 use release_core::pipeline::{Ended, Failure, Pipeline};
@@ -52,14 +52,15 @@ pub(crate) fn draft(
 ) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
     let previous = site.serving(state)?;
-    let release = &generation.release;
-    let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller());
+    let (release, cores) = (&generation.release, site.host.cores());
+    let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller(), cores);
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
         redactor: Redactor::new(&env),
         stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
         previous,
+        cores,
         no_cache: false,
         good: state.good(),
         door: door(&layout)?,

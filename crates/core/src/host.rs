@@ -178,6 +178,8 @@ pub trait Processes {
     /// Ends every process that `run` started and left behind (its environment names the run),
     /// and says how many there were.
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
+    /// The processors that this process may use: by its affinity, and the quota of its control group.
+    fn cores(&self) -> usize;
     /// The processes that run from below `directory`: by executable, working directory or mapped file.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
 }
@@ -320,13 +322,13 @@ pub trait Services {
     /// Adds programs and starts them, and the manager first if it does not run; those that
     /// already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
-    /// Asks programs to end, without waiting for it; they are not started again. Fine when unknown.
+    /// Asks programs to end, one after the other, without waiting for it; they are not started again. Fine when unknown.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
     /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// Every program the manager knows; none when it does not run.
     fn states(&self) -> HostResult<Vec<ProgramState>>;
-    /// Stops every program and the manager itself; the programs stay known for its next start.
+    /// Stops every program, what starts last first, and the manager itself; the programs stay known for its next start.
     fn stop_manager(&self) -> HostResult<()>;
 }
 

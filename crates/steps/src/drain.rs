@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use release_core::config::Log;
 use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::{Program, ProgramState, Running, programs_of};
+use release_core::service::{Program, ProgramState, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::latest_first;
 use crate::retire::{self, RETIRE, stop_generation};
 
 /// Ends every generation but the new one.
@@ -99,8 +101,7 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
         retire::keep(cx.host, generation)?;
     }
     let states = cx.host.states()?;
-    let names: Vec<String> =
-        old.iter().flat_map(|old| programs_of(&states, old)).map(|state| state.name.clone()).collect();
+    let names: Vec<String> = old.iter().flat_map(|old| latest_first(cx, old, &states)).collect();
     cx.host.begin_stop(&names)?;
     let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
@@ -200,6 +201,8 @@ fn retirement(run: &Run, previous: &Generation, after: Duration) -> Program {
         stop_wait: Duration::from_secs(5),
         climb: Vec::new(),
         log: layout.service_log(&name),
+        rotation: Log::default(),
+        order: u32::MAX,
         restart: false,
         name,
     }

@@ -14,7 +14,7 @@ use release_core::service::{Program, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
-use crate::programs::{OldWorker, is_alive, old_workers, program, services_of};
+use crate::programs::{OldWorker, is_alive, old_workers, programs, services_of};
 use crate::retire;
 
 /// Passes the work on.
@@ -41,28 +41,30 @@ impl Step for HandOver {
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
         // A look starts no manager.
-        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?)?.is_empty() {
+        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?).is_empty() {
             return Ok(Look::Nothing(NOTHING.to_owned()));
         }
         Ok(Look::Needed(self.describe(cx.run)))
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let old = old_workers(cx, &retire::states(cx)?)?;
+        let old = old_workers(cx, &retire::states(cx)?);
         if old.is_empty() && replaced(cx.run).next().is_none() {
             return Ok(Outcome::Skipped(NOTHING.to_owned()));
         }
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
             old.into_iter().partition(|worker| worker.handover == Handover::Overlap);
         cx.host.begin_stop(&names(&overlapping))?;
-        cx.host.stop(&names(&replaced))?;
+        for worker in &replaced {
+            // What another one depends on ends after it.
+            cx.host.stop(std::slice::from_ref(&worker.name))?;
+        }
         start_replacements(cx)?;
         Ok(Outcome::Done)
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let own: Vec<String> =
-            replaced(cx.run).map(|service| cx.run.generation.program(&service.name)).collect();
+        let own: Vec<String> = replacements(cx.run).map(|(_, program)| program.name).collect();
         cx.host.stop(&own)?;
         match &cx.run.previous {
             Some(previous) => bring_back(cx, previous),
@@ -79,11 +81,16 @@ fn replaced(run: &Run) -> impl Iterator<Item = &Service> {
     run.config.services.iter().filter(|service| service.handover == Handover::Replace)
 }
 
+fn replacements(run: &Run) -> impl Iterator<Item = (&Service, Program)> {
+    let programs = programs(run, &run.generation, &run.config.services);
+    programs.filter(|(service, _)| service.handover == Handover::Replace)
+}
+
 fn start_replacements(cx: &Context<'_>) -> Result<(), StepError> {
-    let generation = &cx.run.generation;
-    for service in replaced(cx.run) {
-        cx.host.start(&[program(cx.run, generation, service)])?;
-        match trusted(cx, &generation.program(&service.name), service) {
+    for (service, program) in replacements(cx.run) {
+        let name = program.name.clone();
+        cx.host.start(&[program])?;
+        match trusted(cx, &name, service) {
             Err(error) if service.optional => cx.warn(error.in_one_line()),
             result => result?,
         }
@@ -118,14 +125,12 @@ fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), Ste
 fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
     let states = retire::states(cx)?;
     let again = cx.run.stand_in.as_ref().unwrap_or(previous);
-    let gone = |service: &Service| {
-        service.handover != Handover::Socket && !is_alive(&states, &previous.program(&service.name))
-    };
     let services = services_of(cx, previous);
-    let programs: Vec<Program> = services
-        .iter()
-        .filter(|service| gone(service))
-        .map(|service| program(cx.run, again, service))
+    let old = programs(cx.run, previous, &services);
+    let gone: Vec<Program> = old
+        .zip(programs(cx.run, again, &services))
+        .filter(|((service, old), _)| service.handover != Handover::Socket && !is_alive(&states, &old.name))
+        .map(|(_, (_, program))| program)
         .collect();
-    Ok(cx.host.start(&programs)?)
+    Ok(cx.host.start(&gone)?)
 }

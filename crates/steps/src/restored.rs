@@ -10,7 +10,7 @@ use release_core::service::{Program, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, Question, log_tail};
-use crate::programs::{self, program};
+use crate::programs;
 use crate::retire::{self, RETIRE};
 
 /// How long a restored release may take to answer.
@@ -45,8 +45,12 @@ fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError>
         .filter(|state| state.state.is_alive())
         .map(|state| state.name.as_str())
         .collect();
-    let programs = record.config.listening().map(|service| program(cx.run, previous, service));
-    let dead: Vec<Program> = programs.filter(|program| !alive.contains(&program.name.as_str())).collect();
+    let programs = programs::programs(cx.run, previous, &record.config.services);
+    let dead: Vec<Program> = programs
+        .filter(|(service, _)| service.handover == Handover::Socket)
+        .map(|(_, program)| program)
+        .filter(|program| !alive.contains(&program.name.as_str()))
+        .collect();
     if dead.is_empty() { Ok(()) } else { Ok(cx.host.start(&dead)?) }
 }
 

@@ -4,7 +4,7 @@
 use release_core::command::{Command, Variables};
 use release_core::config::{Handover, Service};
 use release_core::environment;
-use release_core::host::{Files, Network};
+use release_core::host::{Files, Network, Processes};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::server;
@@ -12,11 +12,19 @@ use release_core::server;
 use crate::error::Error;
 use crate::site::{Site, caller};
 
+/// One service of one boot of a release, as the process manager asks for it.
+pub(crate) struct Booted {
+    pub(crate) service: String,
+    pub(crate) generation: u32,
+    /// Which of several.
+    pub(crate) instance: Option<u32>,
+}
+
 /// Becomes `words`, or the command of a service; comes back only if that fails.
 pub(crate) fn run(
     site: &Site,
     release: Option<ReleaseId>,
-    service: Option<(String, u32)>,
+    booted: Option<Booted>,
     words: &[String],
 ) -> Result<u8, Error> {
     let release = match release {
@@ -33,15 +41,16 @@ pub(crate) fn run(
         &record.config,
         &env_file,
         &caller(),
+        site.host.cores(),
     );
-    let words = match service {
+    let words = match booted {
         None => words.to_vec(),
-        Some((name, number)) => {
-            let generation = Generation { release: release.clone(), number };
-            make_way(site, &generation, &name)?;
+        Some(Booted { service: name, generation, instance }) => {
+            let generation = Generation { release: release.clone(), number: generation };
             let found = record.config.services.iter().find(|service| service.name == name);
             let service = found.ok_or_else(|| no_service(&name, &release))?;
-            env.extend(environment::of_service(&site.layout, &generation, service));
+            make_way(site, &generation, &service.instance_name(instance))?;
+            environment::add_service(&mut env, &site.layout, &generation, service, instance);
             service_words(site, &release, service, &env)?
         }
     };

@@ -37,8 +37,10 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Check => check::run(&existing()?, screen),
         Command::Generate { kind } => generate::run(&existing()?, screen, kind),
         Command::Init => init::run(args.root, screen),
-        Command::Exec { release, service, generation, command } => {
-            exec::run(&existing()?, release, service.zip(generation), &command)
+        Command::Exec { release, service, generation, instance, command } => {
+            let booted = service.zip(generation);
+            let booted = booted.map(|(service, generation)| exec::Booted { service, generation, instance });
+            exec::run(&existing()?, release, booted, &command)
         }
         Command::Recover => recover::run(existing()?, screen),
         Command::Start => start::run(existing()?, screen),

@@ -3,7 +3,7 @@
 use release_core::config::Service;
 use release_core::event::Observer;
 use release_core::exit_code;
-use release_core::host::{Clock, Files, Services};
+use release_core::host::{Clock, Files, Processes, Services};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
@@ -34,9 +34,14 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
     let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
+    let alive: Vec<&str> = programs_of(&states, &generation)
+        .filter(|program| program.state.is_alive())
+        .map(|program| program.name.as_str())
+        .collect();
     let is_alive = |service: &Service| {
-        let name = generation.program(&service.name);
-        programs_of(&states, &generation).any(|program| program.name == name && program.state.is_alive())
+        let mut names =
+            service.instances_on(site.host.cores()).into_iter().map(|it| service.instance_name(it));
+        names.all(|name| alive.contains(&generation.program(&name).as_str()))
     };
     Ok(!record.config.services.iter().all(is_alive))
 }

@@ -102,7 +102,7 @@ fn now_active(state: &State, current: ReleaseId) -> Active {
 fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
     let states = site.host.states()?;
     let known = states.into_iter().filter_map(|program| {
-        let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
+        let (name, Generation { release, .. }) = Generation::of_instance(&program.name)?;
         (name != RETIRE).then_some(ServiceState {
             name,
             release,
