@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::command::{Command, Exit};
+use crate::config::Resource;
 use crate::event::Progress;
 use crate::revision::Revision;
 use crate::run::RunId;
@@ -65,6 +66,16 @@ pub enum HostError {
         /// The cause, where there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// A process could not be given what its service asks for.
+    #[error("cannot {what}")]
+    Setting {
+        /// What was tried, as it reads after "cannot".
+        what: String,
+        /// What to do about it.
+        help: Option<String>,
+        /// What the system said.
+        source: io::Error,
+    },
     /// An HTTP request was not answered.
     #[error("no answer from {address}")]
     NoAnswer {
@@ -79,7 +90,9 @@ impl HostError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
+            HostError::Git { help, .. }
+            | HostError::Services { help, .. }
+            | HostError::Setting { help, .. } => help.clone(),
             HostError::Io { source, path, .. } => match source.kind() {
                 // The file itself may not be there yet.
                 io::ErrorKind::StorageFull => {
@@ -182,6 +195,37 @@ pub trait Processes {
     fn cores(&self) -> usize;
     /// The processes that run from below `directory`: by executable, working directory or mapped file.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
+}
+
+/// A user of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its number; 0 is root.
+    pub uid: u32,
+    /// The number of its own group.
+    pub gid: u32,
+    /// Its home.
+    pub home: PathBuf,
+    /// Its shell.
+    pub shell: PathBuf,
+}
+
+/// Users and groups, and what they may do.
+pub trait Accounts {
+    /// The user of that name.
+    fn user(&self, name: &str) -> HostResult<Option<Account>>;
+    /// The number of the group of that name.
+    fn group(&self, name: &str) -> HostResult<Option<u32>>;
+    /// As whom this process acts.
+    fn own_uid(&self) -> u32;
+    /// Up to where this process may raise what the kernel limits; `None` without an end.
+    fn hard_limit(&self, resource: Resource) -> Option<u64>;
+    /// Whether `user` may read what is at `path`, with all of its groups; asked by root only.
+    fn may_read(&self, user: &Account, path: &Path) -> HostResult<bool>;
+    /// Makes `user` the owner of a directory, but of nothing in it.
+    fn give(&self, directory: &Path, user: &Account) -> HostResult<()>;
 }
 
 /// The app's repository and our mirror of it.
@@ -345,6 +389,6 @@ pub trait Clock {
 }
 
 /// Everything outside.
-pub trait Host: Files + Processes + Git + Network + Services + Clock + Send + Sync {}
+pub trait Host: Files + Processes + Accounts + Git + Network + Services + Clock + Send + Sync {}
 
-impl<T: Files + Processes + Git + Network + Services + Clock + Send + Sync> Host for T {}
+impl<T: Files + Processes + Accounts + Git + Network + Services + Clock + Send + Sync> Host for T {}

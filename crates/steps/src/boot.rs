@@ -1,7 +1,7 @@
 //! Starts the new generation, each service on a socket of its own.
 
-use release_core::config::Handover;
-use release_core::host::HostResult;
+use release_core::config::{Handover, Service};
+use release_core::host::{Account, HostResult};
 use release_core::layout::SOCKET_PATH_LIMIT;
 use release_core::release::Generation;
 use release_core::run::Run;
@@ -115,9 +115,10 @@ fn check_lengths(run: &Run) -> Result<(), StepError> {
 }
 
 /// Some servers refuse to start where a socket file of an earlier attempt is left.
-fn make_way(cx: &Context<'_>) -> HostResult<()> {
+fn make_way(cx: &Context<'_>) -> Result<(), StepError> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
     cx.host.make_dir(&layout.run(&generation.release))?;
+    open_to_users(cx)?;
     for service in cx.run.config.listening() {
         let socket = layout.socket(generation, &service.name);
         if !cx.host.socket_use(&socket)?.listening {
@@ -126,4 +127,39 @@ fn make_way(cx: &Context<'_>) -> HostResult<()> {
         }
     }
     Ok(())
+}
+
+/// Lets the services of other users read the release, and make their sockets.
+fn open_to_users(cx: &Context<'_>) -> Result<(), StepError> {
+    let (layout, release) = (&cx.run.layout, cx.run.release());
+    for service in &cx.run.config.services {
+        let Some(user) = other_user(cx, service)? else { continue };
+        if service.handover == Handover::Socket {
+            cx.host.give(&layout.run(release), &user)?;
+        }
+        let python = layout.venv(release).join("bin/python");
+        for path in [layout.revision_file(release), python] {
+            if cx.host.kind(&path)?.is_some() && !cx.host.may_read(&user, &path)? {
+                return Err(StepError::Refused {
+                    what: format!(
+                        "the user `{}` of services.{} may not read {}",
+                        user.name,
+                        service.name,
+                        path.display()
+                    ),
+                    help: format!(
+                        "see what stands in the way: `namei -l {}`; and deploy with `umask 022`",
+                        path.display()
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The user of a service, if it is not the one who deploys.
+fn other_user(cx: &Context<'_>, service: &Service) -> HostResult<Option<Account>> {
+    let Some(name) = &service.process.user else { return Ok(None) };
+    Ok(cx.host.user(name)?.filter(|user| user.uid != cx.host.own_uid()))
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use release_core::host::{Clock, HostError, HostResult, Space};
 
+use crate::accounts::People;
 use crate::git::Repository;
 use crate::network::Net;
 use crate::processes::Shell;
@@ -24,6 +25,7 @@ pub struct Killed;
 pub struct FakeHost {
     pub(crate) tree: Mutex<Tree>,
     pub(crate) shell: Mutex<Shell>,
+    pub(crate) people: Mutex<People>,
     pub(crate) repository: Mutex<Repository>,
     pub(crate) net: Mutex<Net>,
     pub(crate) manager: Mutex<Manager>,
@@ -59,6 +61,7 @@ impl Default for FakeHost {
         Self {
             tree: Mutex::default(),
             shell: Mutex::default(),
+            people: Mutex::default(),
             repository: Mutex::default(),
             net: Mutex::default(),
             manager: Mutex::default(),

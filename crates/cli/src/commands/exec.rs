@@ -1,10 +1,10 @@
 //! `release exec`: the one door through which the app's processes, cron jobs and people start
 //! something: all see the same environment and directory.
 
-use release_core::command::{Command, Variables};
-use release_core::config::{Handover, Service};
+use release_core::command::{Command, Secret, Variables};
+use release_core::config::{Config, Handover, ProcessSettings, Service};
 use release_core::environment;
-use release_core::host::{Files, Network, Processes};
+use release_core::host::{Accounts, Files, Network, Processes};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::server;
@@ -34,21 +34,24 @@ pub(crate) fn run(
     let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
     let record = record.ok_or_else(|| unknown(&release))?;
     let env_file = site.env_file(&record.config)?;
+    let service = match &booted {
+        Some(booted) => Some(named(&record.config, &booted.service, &release)?),
+        None => None,
+    };
+    let settings = service.map(|service| service.process.clone()).unwrap_or_default();
     let mut env = environment::of_release(
         &site.layout,
         &release,
         &record.revision,
         &record.config,
         &env_file,
-        &caller(),
+        &caller_as(site, &settings)?,
         site.host.cores(),
     );
-    let words = match booted {
+    let words = match service.zip(booted) {
         None => words.to_vec(),
-        Some(Booted { service: name, generation, instance }) => {
+        Some((service, Booted { generation, instance, .. })) => {
             let generation = Generation { release: release.clone(), number: generation };
-            let found = record.config.services.iter().find(|service| service.name == name);
-            let service = found.ok_or_else(|| no_service(&name, &release))?;
             make_way(site, &generation, &service.instance_name(instance))?;
             environment::add_service(&mut env, &site.layout, &generation, service, instance);
             service_words(site, &release, service, &env)?
@@ -56,7 +59,23 @@ pub(crate) fn run(
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
-    Err(release_host::become_program(&command).into())
+    Err(release_host::become_program(&command, &settings).into())
+}
+
+fn named<'a>(config: &'a Config, name: &str, release: &ReleaseId) -> Result<&'a Service, Error> {
+    let found = config.services.iter().find(|service| service.name == name);
+    found.ok_or_else(|| no_service(name, release))
+}
+
+/// The caller's environment, as the user has it whom the process becomes.
+fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error> {
+    let mut env = caller();
+    if let Some(user) = settings.user.as_deref().map(|name| site.host.user(name)).transpose()?.flatten() {
+        let (home, shell) = (user.home.display().to_string(), user.shell.display().to_string());
+        let own = [("HOME", home), ("SHELL", shell), ("USER", user.name.clone()), ("LOGNAME", user.name)];
+        env.extend(own.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+    }
+    Ok(env)
 }
 
 /// The command of a service, with what its server needs to hand its socket over.

@@ -1,5 +1,6 @@
 //! What would stop a deploy, found before the first change, and all of it at once.
 
+mod accounts;
 mod commands;
 mod live;
 mod nginx;
@@ -45,7 +46,7 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file] {
+    for check in [places, space, linked_files, env_file, accounts::accounts] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
