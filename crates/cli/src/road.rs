@@ -1,4 +1,4 @@
-//! The road that a deploy and a rollback share: begin, run the plan, end, and say what stands now.
+//! The road that a deploy, a rollback and a restart share: begin, run the plan, end, and say what stands now.
 
 use std::time::{Duration, Instant};
 
@@ -141,6 +141,7 @@ pub(crate) fn plan(action: Action) -> Plan {
     match action {
         Action::Deploy => recipe::deploy(),
         Action::Rollback => recipe::rollback(),
+        Action::Restart => recipe::restart(),
     }
 }
 
@@ -240,6 +241,7 @@ fn verdict(action: Action, ended: &Ended) -> (Outcome, Option<End>, u8) {
     let done = match action {
         Action::Deploy => Outcome::Deployed,
         Action::Rollback => Outcome::RolledBack,
+        Action::Restart => Outcome::Restarted,
     };
     match ended {
         Ended::Completed => (done, Some(End::Activated), exit_code::DONE),

@@ -35,6 +35,8 @@ pub enum Action {
     Deploy,
     /// Makes a release active that exists already.
     Rollback,
+    /// Boots the active release anew, with the configuration as it is now.
+    Restart,
 }
 
 /// Everything that the steps of one run need to know.

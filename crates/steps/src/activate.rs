@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use release_core::config::{Config, Handover, Service};
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
@@ -9,6 +10,7 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::services_of;
 use crate::restored::{check_restored, revive};
 
 /// Moves `current`.
@@ -44,8 +46,9 @@ impl Step for Activate {
         }
         host.sync(&layout.release(release))?;
         remember_foreign(cx)?;
-        link_sockets(cx, &cx.run.generation)?;
+        link_sockets(cx, &cx.run.generation, &cx.run.config.services)?;
         point_current(host, layout, &layout.current_target(release))?;
+        forget_previous(cx)?;
         if points_at(host, layout, release)? {
             return Ok(Outcome::Done);
         }
@@ -106,14 +109,23 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 }
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
-    let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for service in cx.run.config.listening() {
-        let link = cx.host.read_link(&layout.socket_link(&generation.release, &service.name))?;
+    leads_to(cx.host, &cx.run.layout, &cx.run.generation, &cx.run.config)
+}
+
+/// Whether users reach this very generation.
+pub fn leads_to(
+    host: &dyn Host,
+    layout: &Layout,
+    generation: &Generation,
+    config: &Config,
+) -> HostResult<bool> {
+    for service in config.listening() {
+        let link = host.read_link(&layout.socket_link(&generation.release, &service.name))?;
         if link != Some(layout.socket_name(generation, &service.name)) {
             return Ok(false);
         }
     }
-    points_at(cx.host, layout, &generation.release)
+    points_at(host, layout, &generation.release)
 }
 
 /// An app that is taken over from another tool has a `current` that our journal knows nothing of.
@@ -132,9 +144,9 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 }
 
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
-fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
+fn link_sockets(cx: &Context<'_>, generation: &Generation, services: &[Service]) -> HostResult<()> {
     let layout = &cx.run.layout;
-    for service in cx.run.config.listening() {
+    for service in services.iter().filter(|service| service.handover == Handover::Socket) {
         let link = layout.socket_link(&generation.release, &service.name);
         cx.host.replace_link(&link, &layout.socket_name(generation, &service.name))?;
     }
@@ -142,9 +154,31 @@ fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
 }
 
 fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {
-    if previous.release == *cx.run.release() {
-        return link_sockets(cx, previous);
-    }
     let layout = &cx.run.layout;
+    if previous.release == *cx.run.release() {
+        let services = services_of(cx, previous);
+        link_sockets(cx, previous, &services)?;
+        return unlink_sockets(cx, &cx.run.config.services, &services);
+    }
     point_current(cx.host, layout, &layout.current_target(&previous.release))
+}
+
+/// Removes the names of the services that a restart of the same release took away.
+fn forget_previous(cx: &Context<'_>) -> HostResult<()> {
+    match &cx.run.previous {
+        Some(previous) if previous.release == *cx.run.release() => {
+            unlink_sockets(cx, &services_of(cx, previous), &cx.run.config.services)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unlink_sockets(cx: &Context<'_>, gone: &[Service], kept: &[Service]) -> HostResult<()> {
+    let listens = |service: &&Service| service.handover == Handover::Socket;
+    for service in gone.iter().filter(listens) {
+        if !kept.iter().filter(listens).any(|kept| kept.name == service.name) {
+            cx.host.remove(&cx.run.layout.socket_link(cx.run.release(), &service.name))?;
+        }
+    }
+    Ok(())
 }

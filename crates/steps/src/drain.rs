@@ -90,7 +90,9 @@ fn old_generations(cx: &Context<'_>, states: &[ProgramState]) -> Vec<Generation>
 }
 
 fn stays_warm(run: &Run, generation: &Generation) -> bool {
-    !run.config.warm.0.is_zero() && run.previous.as_ref() == Some(generation)
+    // To an earlier generation of the same release there is no way back.
+    let is_other = generation.release != *run.release();
+    is_other && !run.config.warm.0.is_zero() && run.previous.as_ref() == Some(generation)
 }
 
 /// Ends the old generations: at once as far as the site can see, and what still works on a long

@@ -119,6 +119,6 @@ pub(crate) fn latest_first(
 /// The services of a generation, as its release's record has them.
 pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Service> {
     // A record that cannot be read must not keep anything from ending or coming back.
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
+    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
     record.map(|record| record.config.services).unwrap_or_default()
 }

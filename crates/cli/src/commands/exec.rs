@@ -31,8 +31,14 @@ pub(crate) fn run(
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
-    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
-    let record = record.ok_or_else(|| unknown(&release))?;
+    let record = match &booted {
+        Some(Booted { generation, .. }) => {
+            let generation = Generation { release: release.clone(), number: *generation };
+            ReleaseRecord::of_generation(&site.host, &site.layout, &generation)?
+        }
+        None => ReleaseRecord::read(&site.host, &site.layout, &release)?,
+    };
+    let record = record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?;
     let env_file = site.env_file(&record.config)?;
     let service = match &booted {
         Some(booted) => Some(named(&record.config, &booted.service, &release)?),

@@ -10,6 +10,7 @@ mod list;
 mod log;
 mod plan;
 mod recover;
+mod restart;
 mod retire;
 mod rollback;
 mod start;
@@ -30,6 +31,7 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             deploy::run(existing()?, screen, &request)
         }
         Command::Rollback { id, to, wait } => rollback::run(existing()?, screen, id.or(to), wait),
+        Command::Restart { services, wait } => restart::run(existing()?, screen, &services, wait),
         Command::Status => status::run(&existing()?, screen),
         Command::List => list::run(&existing()?, screen),
         Command::Log { id, step } => log::run(&existing()?, screen, id, step),

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
 use crate::road::{self, Target};
-use crate::site::Site;
+use crate::site::{Site, nothing_live};
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
@@ -78,18 +78,8 @@ fn is_old(program: &str, active: &Generation) -> bool {
 }
 
 fn active(site: &Site) -> Result<Run, Error> {
-    let state = site.state()?;
-    let nothing = || Error::Usage {
-        what: "nothing is live yet".to_owned(),
-        help: "deploy a revision first: `release deploy main`".to_owned(),
-    };
-    let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let release = &generation.release;
-    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
-    let record = record.filter(|_| site.exists(release)).ok_or_else(|| Error::Failed {
-        what: format!("{release} is active, but it or its record is not on the disk any more"),
-        help: "build it again: `release deploy --force`".to_owned(),
-    })?;
+    let (state, record) = (site.state()?, site.active_record()?);
+    let generation = site.serving(&state)?.ok_or_else(nothing_live)?;
     let target =
         Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)

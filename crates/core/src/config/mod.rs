@@ -15,6 +15,7 @@ mod paths;
 mod problem;
 mod process;
 mod proxy;
+mod restart;
 mod services;
 mod size;
 mod stop;
