@@ -13,6 +13,7 @@ mod boot;
 mod load;
 mod proxies;
 mod servers;
+mod settings;
 mod site;
 mod support_proxies;
 mod websocket;

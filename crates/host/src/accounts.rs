@@ -9,6 +9,7 @@ use release_core::config::Resource;
 use release_core::host::{Account, Accounts, HostError, HostResult, Processes};
 use rustix::fs::{Gid, Uid, chown};
 use rustix::process::{geteuid, getrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::UnixHost;
 use crate::files::failed;
@@ -31,7 +32,10 @@ impl Accounts for UnixHost {
     }
 
     fn hard_limit(&self, resource: Resource) -> Option<u64> {
-        getrlimit(kernel_name(resource)).maximum
+        // In a container root may lack what lets it raise them.
+        let may_raise =
+            capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_RESOURCE));
+        if may_raise { None } else { getrlimit(kernel_name(resource)).maximum }
     }
 
     fn may_read(&self, user: &Account, path: &Path) -> HostResult<bool> {

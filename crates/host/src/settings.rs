@@ -30,7 +30,7 @@ fn limit(resource: Resource, bound: Bound) -> HostResult<()> {
     let number = bound.number();
     let what = || format!("set the limit `{}` to {bound}", resource.name());
     setrlimit(kernel_name(resource), Rlimit { current: number, maximum: number })
-        .map_err(|error| cannot(what(), "only root may raise it above what `ulimit -aH` shows", error))
+        .map_err(|error| cannot(what(), "`ulimit -aH` shows up to where it may be raised here", error))
 }
 
 /// What the kernel calls a resource.

@@ -63,24 +63,19 @@ fn group(host: &dyn Host, service: &Service) -> HostResult<Option<Problem>> {
     Ok(needs_root)
 }
 
-/// What root alone may give.
+/// What not everybody may have.
 fn bounds(host: &dyn Host, service: &Service) -> Vec<Problem> {
-    if host.own_uid() == ROOT {
-        return Vec::new();
-    }
     let place = format!("services.{}", service.name);
     let limits = service.process.limits.iter().filter_map(|(resource, bound)| {
-        let most = host.hard_limit(*resource)?;
-        let fits = bound.number().is_some_and(|number| number <= most);
-        let (name, what) = (
-            resource.name(),
-            format!("{place}.limits.{}: this user may have {most} at most", resource.name()),
-        );
-        (!fits).then(|| {
-            Problem::new(what, format!("deploy as root, or raise `{name}` in /etc/security/limits.conf"))
-        })
+        let (name, most) = (resource.name(), host.hard_limit(*resource)?);
+        if bound.number().is_some_and(|number| number <= most) {
+            return None;
+        }
+        let what = format!("{place}.limits.{name}: {bound} is more than the {most} that may be had here");
+        Some(Problem::new(what, "ask for less, or raise it for the user who deploys: `man limits.conf`"))
     });
-    let nice = service.process.nice.filter(|nice| *nice < 0).map(|nice| {
+    let is_root = host.own_uid() == ROOT;
+    let nice = service.process.nice.filter(|nice| *nice < 0 && !is_root).map(|nice| {
         Problem::new(format!("{place}.nice: only root may go to {nice}"), "deploy as root, or use 0 to 19")
     });
     limits.chain(nice).collect()
