@@ -123,7 +123,8 @@ impl Site {
         // Old releases stay for a rollback, but without a socket.
         for release in fs::read_dir(self.root.join("releases")).unwrap() {
             let release = release.unwrap().path();
-            let files = fs::read_dir(release.join("run")).unwrap().map(|file| file.unwrap().file_type().unwrap());
+            let files =
+                fs::read_dir(release.join("run")).unwrap().map(|file| file.unwrap().file_type().unwrap());
             let left = files.filter(|kind| !kind.is_symlink()).count();
             assert!(release.ends_with(&current) || left == 0, "sockets are left in {release:?}");
         }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::command::{Command, Exit};
 use crate::config::Resource;
 use crate::event::Progress;
+use crate::proof::ProcessFiles;
 use crate::revision::Revision;
 use crate::run::RunId;
 use crate::service::{Program, ProgramState};
@@ -53,7 +54,7 @@ pub enum HostError {
         what: String,
         /// What to do about it.
         help: Option<String>,
-        /// What libgit2 said.
+        /// What git said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The process manager could not do it.
@@ -193,8 +194,12 @@ pub trait Processes {
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
     /// The processors that this process may use: by its affinity, and the quota of its control group.
     fn cores(&self) -> usize;
-    /// The processes that run from below `directory`: by executable, working directory or mapped file.
+    /// The processes that run from below `directory`: by executable, working directory, mapped or
+    /// open file, or the Python environment that their variables name.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
+    /// The processes of a program and what they use: the one with the id `pid`, all that it
+    /// started, and whatever carries the program's name in its environment.
+    fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>>;
 }
 
 /// A user of the machine.
@@ -250,7 +255,9 @@ pub trait Git {
         spare: &CheckedOut,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
-    /// Removes from a tree whatever is not as it was checked out.
+    /// Puts together the packs that many fetches left; quick where there are few.
+    fn tidy(&self, mirror: &Path) -> HostResult<()>;
+    /// Removes from a tree whatever was not checked out.
     fn strip(&self, tree: &CheckedOut) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
