@@ -2,6 +2,7 @@
 //! through these traits. `release-host` is the real machine, `release-testkit` a fake one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -362,6 +363,8 @@ pub trait Network {
         limit: Duration,
         count: usize,
     ) -> Vec<HostResult<Reply>>;
+    /// Why nobody can begin to listen on a TCP address, as the system says it; `None` if one can.
+    fn listen_problem(&self, address: SocketAddr) -> HostResult<Option<String>>;
     /// Who is connected to `socket`, by the path that it was bound to.
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
 }

@@ -1,11 +1,12 @@
 //! Makes the new release the active one: one rename of `current`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use release_core::config::{Config, Handover, Service};
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
+use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
@@ -119,9 +120,8 @@ pub fn leads_to(
     generation: &Generation,
     config: &Config,
 ) -> HostResult<bool> {
-    for service in config.listening() {
-        let link = host.read_link(&layout.socket_link(&generation.release, &service.name))?;
-        if link != Some(layout.socket_name(generation, &service.name)) {
+    for (link, socket) in links(layout, generation, &config.services) {
+        if host.read_link(&link)? != Some(socket) {
             return Ok(false);
         }
     }
@@ -145,12 +145,23 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
 fn link_sockets(cx: &Context<'_>, generation: &Generation, services: &[Service]) -> HostResult<()> {
-    let layout = &cx.run.layout;
-    for service in services.iter().filter(|service| service.handover == Handover::Socket) {
-        let link = layout.socket_link(&generation.release, &service.name);
-        cx.host.replace_link(&link, &layout.socket_name(generation, &service.name))?;
-    }
-    Ok(())
+    let mut links = links(&cx.run.layout, generation, services);
+    links.try_for_each(|(link, socket)| cx.host.replace_link(&link, &socket))
+}
+
+/// The names by which proxies and forwarders find the sockets of `generation`.
+fn links<'a>(
+    layout: &'a Layout,
+    generation: &'a Generation,
+    services: &'a [Service],
+) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
+    let listening = services.iter().filter(|service| service.handover == Handover::Socket);
+    listening.flat_map(move |service| {
+        let by_name = layout.socket_link(&generation.release, &service.name);
+        let by_port = Port::of(service).map(|port| layout.run(&generation.release).join(port.link()));
+        let socket = layout.socket_name(generation, &service.name);
+        [Some(by_name), by_port].into_iter().flatten().map(move |link| (link, socket.clone()))
+    })
 }
 
 fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {
@@ -174,11 +185,8 @@ fn forget_previous(cx: &Context<'_>) -> HostResult<()> {
 }
 
 fn unlink_sockets(cx: &Context<'_>, gone: &[Service], kept: &[Service]) -> HostResult<()> {
-    let listens = |service: &&Service| service.handover == Handover::Socket;
-    for service in gone.iter().filter(listens) {
-        if !kept.iter().filter(listens).any(|kept| kept.name == service.name) {
-            cx.host.remove(&cx.run.layout.socket_link(cx.run.release(), &service.name))?;
-        }
-    }
-    Ok(())
+    let (layout, generation) = (&cx.run.layout, &cx.run.generation);
+    let kept: Vec<PathBuf> = links(layout, generation, kept).map(|(link, _)| link).collect();
+    let mut gone = links(layout, generation, gone).map(|(link, _)| link).filter(|link| !kept.contains(link));
+    gone.try_for_each(|link| cx.host.remove(&link))
 }

@@ -7,7 +7,8 @@ use super::log::log;
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
 use super::process::process;
 use super::stop::stop;
-use super::{Handover, Health, Instances, Service};
+use super::{Handover, Health, Instances, Listen, Service};
+use crate::port::Port;
 use crate::server::Server;
 
 pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
@@ -21,6 +22,7 @@ pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Serv
         };
         services.push(service(key, value, &path, report));
     }
+    check_ports(&services, &path, report);
     services
 }
 
@@ -38,8 +40,16 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let said: Option<Handover> = fields.take("handover", report);
     let handover = said.unwrap_or(Handover::Socket);
     let listens = command.contains("$SOCKET") || command.contains("${SOCKET}") || server.finds_socket(&words);
+    let listen = fields.take("listen", report);
+    if listen.is_some() && handover != Handover::Socket {
+        let help = Some("only what listens on $SOCKET can have one: `handover: socket`".to_owned());
+        report.add(&fields.at("listen"), format!("services.{key}.listen: nobody listens there"), help);
+    }
     if handover == Handover::Socket && !command.is_empty() && !listens {
-        let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
+        let help = Some(match server.own_port(&words) {
+            Some(port) => held_port(server, port, listen),
+            None => format!("let it listen where it is told to: `{}`", server.bind()),
+        });
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
     }
     let usual = Health { protocol: server.protocol(&words), ..Health::default() };
@@ -56,7 +66,20 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let process = process(&mut fields, report);
     let log = fields.value("log").map(|value| log(value, fields.at("log"), report)).unwrap_or_default();
     fields.finish(report);
-    Service { name: key, command, handover, health, drain, stop, optional, env, instances, process, log }
+    Service {
+        name: key,
+        command,
+        handover,
+        listen,
+        health,
+        drain,
+        stop,
+        optional,
+        env,
+        instances,
+        process,
+        log,
+    }
 }
 
 /// Only workers can run beside their like.
@@ -73,6 +96,29 @@ fn check_instances(fields: &Fields, handover: Handover, instances: Instances, re
     };
     let path = fields.at("instances");
     report.add(&path, format!("{}: {why}", name(&path)), Some(help.to_owned()));
+}
+
+/// What to write for a server that has a port of its own, which two generations cannot share.
+fn held_port(server: Server, port: Listen, listen: Option<Listen>) -> String {
+    let bind = server.bind();
+    match listen {
+        Some(_) => format!("the port is held for it already: let it listen on `{bind}` instead"),
+        None => {
+            format!("let it listen on `{bind}` instead, and say `listen: {port}`: that port is held for it")
+        }
+    }
+}
+
+/// A port can be had but once.
+fn check_ports(services: &[Service], path: &[String], report: &mut Report<'_>) {
+    for (index, service) in services.iter().enumerate() {
+        let same = |other: &&Service| Port::of(other).is_some() && Port::of(other) == Port::of(service);
+        if let Some(first) = services[..index].iter().find(same) {
+            let at = [path, &[service.name.clone(), "listen".to_owned()]].concat();
+            let what = format!("services.{}.listen is the port of `{}` already", service.name, first.name);
+            report.add(&at, what, Some("choose another port".to_owned()));
+        }
+    }
 }
 
 fn health(value: Value, path: Vec<String>, usual: Health, report: &mut Report<'_>) -> Health {
