@@ -159,8 +159,9 @@ fn a_service_runs_as_its_user_within_its_limits() {
         return;
     }
     let site = Site::of("settings");
-    let shared = site.root.join("shared");
-    open(&shared, 0o1777);
+    let diary = site.root.join("shared/diary");
+    fs::write(&diary, "").unwrap();
+    open(&diary, 0o666);
     let settings = format!(
         "{{user: {}, umask: \"007\", nice: 3, limits: {{nofile: 512, core: 0, memory: 2G, processes: 1000}}}}",
         USER.0
