@@ -91,27 +91,38 @@ pub(crate) fn stays_up(cx: &Context<'_>, program: &str) -> Result<bool, StepErro
     Ok(running == Some(true))
 }
 
-/// A program of an older generation that is no web server, and how it hands over.
+/// A program of an older generation that is no web server.
 #[derive(Debug)]
 pub(crate) struct OldWorker {
     pub(crate) name: String,
-    pub(crate) handover: Handover,
-    order: usize,
+    pub(crate) generation: Generation,
+    /// `None` where the record of its release cannot be read.
+    pub(crate) service: Option<Service>,
+    pub(crate) alive: bool,
+    order: Option<usize>,
+}
+
+impl OldWorker {
+    pub(crate) fn handover(&self) -> Handover {
+        self.service.as_ref().map_or(Handover::Overlap, |service| service.handover)
+    }
 }
 
 /// Every such program among those that the process manager knows, the last to start first.
 pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Vec<OldWorker> {
     let mut found = Vec::new();
     for state in states {
-        let Some((service, generation)) = Generation::of_program(&state.name) else { continue };
-        if generation == cx.run.generation || service == RETIRE {
+        let Some((name, generation)) = Generation::of_program(&state.name) else { continue };
+        if generation == cx.run.generation || name == RETIRE {
             continue;
         }
         let known = services_of(cx, &generation);
-        let order = known.iter().position(|known| known.name == service);
-        let handover = order.map_or(Handover::Overlap, |order| known[order].handover);
-        if handover != Handover::Socket {
-            found.push(OldWorker { name: state.name.clone(), handover, order: order.unwrap_or_default() });
+        let order = known.iter().position(|service| service.name == name);
+        let service = order.map(|order| known[order].clone());
+        let alive = state.state.is_alive();
+        let worker = OldWorker { name: state.name.clone(), generation, service, order, alive };
+        if worker.handover() != Handover::Socket {
+            found.push(worker);
         }
     }
     found.sort_by_key(|worker| Reverse(worker.order));

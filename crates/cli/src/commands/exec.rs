@@ -7,7 +7,7 @@ use release_core::environment;
 use release_core::host::{Accounts, Files, Network, Processes};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
-use release_core::server;
+use release_core::{server, worker};
 
 use crate::error::Error;
 use crate::site::{Site, caller};
@@ -58,9 +58,13 @@ pub(crate) fn run(
         None => words.to_vec(),
         Some((service, Booted { generation, instance, .. })) => {
             let generation = Generation { release: release.clone(), number: generation };
-            make_way(site, &generation, &service.instance_name(instance))?;
             environment::add_service(&mut env, &site.layout, &generation, service, instance);
-            service_words(site, &release, service, &env)?
+            let name = service.instance_name(instance);
+            if words.is_empty() {
+                service_words(site, &generation, service, &name, &env)?
+            } else {
+                words.to_vec()
+            }
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
@@ -84,19 +88,25 @@ fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error
     Ok(env)
 }
 
-/// The command of a service, with what its server needs to hand its socket over.
+/// The command of a service, with what it needs to hand its work over.
 fn service_words(
     site: &Site,
-    release: &ReleaseId,
+    generation: &Generation,
     service: &Service,
+    name: &str,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
     let words =
         environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
-    if service.handover != Handover::Socket {
-        return Ok(words);
+    match service.handover {
+        Handover::Socket => {
+            make_way(site, generation, name)?;
+            let control_socket = has_control_socket(site, &generation.release)?;
+            Ok(server::complete(words, service.first_wait(), control_socket))
+        }
+        Handover::Overlap => Ok(worker::complete(words, &generation.program(name))),
+        Handover::Replace => Ok(words),
     }
-    Ok(server::complete(words, service.first_wait(), has_control_socket(site, release)?))
 }
 
 /// Whether the release's gunicorn is one that would share a control socket with others.

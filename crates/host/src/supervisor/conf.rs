@@ -71,7 +71,7 @@ directory={directory}
 autostart=true
 autorestart={restart}
 startsecs={trusted_after}
-startretries=3
+startretries={retries}
 priority={order}
 stopsignal={signal}
 stopwaitsecs={wait}
@@ -87,6 +87,8 @@ stdout_logfile_backups={log_keep}
         command = command(&program.command)?,
         directory = path("the directory", &program.directory)?,
         restart = program.restart,
+        // Its broker may be away for a night: supervisord tries again after ever longer pauses.
+        retries = if runs_once { 3 } else { 1_000_000 },
         trusted_after = if runs_once { 0 } else { 1 },
         // supervisord orders by it, and takes no larger number.
         order = program.order.min(LAST),
@@ -249,7 +251,7 @@ directory=/srv/shop/releases/20261120T101500Z-3f2c1a9
 autostart=true
 autorestart=true
 startsecs=1
-startretries=3
+startretries=1000000
 priority=1
 stopsignal=TERM
 stopwaitsecs=41
