@@ -78,6 +78,14 @@ pub enum HostError {
         /// What the system said.
         source: io::Error,
     },
+    /// The user's crontab could not be read or written.
+    #[error("the crontab cannot be {what}")]
+    Crontab {
+        /// What was tried and why it failed, as it reads after "cannot be".
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
     /// An HTTP request was not answered.
     #[error("no answer from {address}")]
     NoAnswer {
@@ -95,6 +103,7 @@ impl HostError {
             HostError::Git { help, .. }
             | HostError::Services { help, .. }
             | HostError::Setting { help, .. } => help.clone(),
+            HostError::Crontab { help, .. } => Some(help.clone()),
             HostError::Io { source, path, .. } => match source.kind() {
                 // The file itself may not be there yet.
                 io::ErrorKind::StorageFull => {
@@ -386,6 +395,15 @@ pub trait Services {
     fn stop_manager(&self) -> HostResult<()>;
 }
 
+/// The crontab of the user who deploys.
+pub trait Crontab {
+    /// All of it, byte for byte; nothing when there is none.
+    fn crontab(&self) -> HostResult<Vec<u8>>;
+    /// Makes it what `change` makes of it. No other `release` changes it meanwhile; it is not
+    /// written when nothing changes.
+    fn change_crontab(&self, change: &dyn Fn(&[u8]) -> Vec<u8>) -> HostResult<()>;
+}
+
 /// Time.
 pub trait Clock {
     /// Now, for people and names.
@@ -399,6 +417,9 @@ pub trait Clock {
 }
 
 /// Everything outside.
-pub trait Host: Files + Processes + Accounts + Git + Network + Services + Clock + Send + Sync {}
+pub trait Host:
+    Files + Processes + Accounts + Git + Network + Services + Crontab + Clock + Send + Sync
+{
+}
 
-impl<T: Files + Processes + Accounts + Git + Network + Services + Clock + Send + Sync> Host for T {}
+impl<T: Files + Processes + Accounts + Git + Network + Services + Crontab + Clock + Send + Sync> Host for T {}

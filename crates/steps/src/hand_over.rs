@@ -162,5 +162,6 @@ fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> 
         .filter(|((service, old), _)| service.handover != Handover::Socket && !is_alive(&states, &old.name))
         .map(|(_, (_, program))| program)
         .collect();
-    Ok(cx.host.start(&gone)?)
+    // To start none would start the process manager, and install it first.
+    if gone.is_empty() { Ok(()) } else { Ok(cx.host.start(&gone)?) }
 }

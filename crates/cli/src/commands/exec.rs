@@ -34,26 +34,17 @@ pub(crate) fn run(
     let record = match &booted {
         Some(Booted { generation, .. }) => {
             let generation = Generation { release: release.clone(), number: *generation };
-            ReleaseRecord::of_generation(&site.host, &site.layout, &generation)?
+            let record = ReleaseRecord::of_generation(&site.host, &site.layout, &generation)?;
+            record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?
         }
-        None => ReleaseRecord::read(&site.host, &site.layout, &release)?,
+        None => record(site, &release)?,
     };
-    let record = record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?;
-    let env_file = site.env_file(&record.config)?;
     let service = match &booted {
         Some(booted) => Some(named(&record.config, &booted.service, &release)?),
         None => None,
     };
     let settings = service.map(|service| service.process.clone()).unwrap_or_default();
-    let mut env = environment::of_release(
-        &site.layout,
-        &release,
-        &record.revision,
-        &record.config,
-        &env_file,
-        &caller_as(site, &settings)?,
-        site.host.cores(),
-    );
+    let mut env = env(site, &record, &caller_as(site, &settings)?)?;
     let words = match service.zip(booted) {
         None => words.to_vec(),
         Some((service, Booted { generation, instance, .. })) => {
@@ -88,6 +79,20 @@ fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error
     Ok(env)
 }
 
+/// What is known of a release that is here.
+pub(crate) fn record(site: &Site, release: &ReleaseId) -> Result<ReleaseRecord, Error> {
+    let record = ReleaseRecord::read(&site.host, &site.layout, release)?.filter(|_| site.exists(release));
+    record.ok_or_else(|| unknown(release))
+}
+
+/// The environment of a release, for somebody with the variables `caller`.
+pub(crate) fn env(site: &Site, record: &ReleaseRecord, caller: &Variables) -> Result<Variables, Error> {
+    let ReleaseRecord { release, revision, config, .. } = record;
+    let env_file = site.env_file(config)?;
+    let cores = site.host.cores();
+    Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller, cores))
+}
+
 /// The command of a service, with what it needs to hand its work over.
 fn service_words(
     site: &Site,
@@ -96,8 +101,8 @@ fn service_words(
     name: &str,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
-    let words =
-        environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
+    let words = environment::expand(&service.command, env)
+        .map_err(|variable| undefined(&variable, &format!("services.{}.command", service.name)))?;
     match service.handover {
         Handover::Socket => {
             make_way(site, generation, name)?;
@@ -130,7 +135,7 @@ fn make_way(site: &Site, generation: &Generation, service: &str) -> Result<(), E
     Ok(())
 }
 
-fn nothing_live() -> Error {
+pub(crate) fn nothing_live() -> Error {
     usage("nothing is live yet".to_owned(), "deploy a revision first, or name a release by `--release`")
 }
 
@@ -145,8 +150,9 @@ fn no_service(name: &str, release: &ReleaseId) -> Error {
     )
 }
 
-fn undefined(variable: &str, service: &str) -> Error {
-    let what = format!("services.{service}.command uses ${variable}, which is not set");
+/// A command, which stands at `place`, needs a variable that nobody sets.
+pub(crate) fn undefined(variable: &str, place: &str) -> Error {
+    let what = format!("{place} uses ${variable}, which is not set");
     usage(what, "set it under `env:` in release.yml or in the env file; `$$` stands for a dollar sign")
 }
 

@@ -5,6 +5,7 @@
 //! problem of both at once.
 
 mod builders;
+mod cron;
 mod fields;
 mod instances;
 mod lines;
@@ -27,6 +28,7 @@ pub(crate) mod tests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::cron::Entry;
 use crate::server::Protocol;
 
 pub use instances::Instances;
@@ -69,6 +71,8 @@ pub struct Config {
     pub env_file: String,
     /// What runs, in the order in which it starts.
     pub services: Vec<Service>,
+    /// What runs at set times.
+    pub cron: Vec<Entry>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
     /// The static files that the proxy serves.
@@ -96,6 +100,7 @@ impl Default for Config {
             env: BTreeMap::new(),
             env_file: ".env".to_owned(),
             services: Vec::new(),
+            cron: Vec::new(),
             verify: None,
             static_files: Serving::default(),
             media: Serving::default(),

@@ -56,10 +56,11 @@ pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Proble
 /// Everything that would keep the services of a release that is built from running by `config`.
 pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [env_file, accounts::accounts, held_ports] {
+    for check in [env_file, accounts::accounts, held_ports, crontab] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
+    problems.extend(config.cron.iter().flat_map(|entry| commands::entry_problems(layout, entry)));
     problems
 }
 
@@ -165,6 +166,11 @@ fn linked_files(
         }
     }
     Ok(())
+}
+
+/// A user whom `/etc/cron.allow` keeps out may have none.
+fn crontab(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
+    if config.cron.is_empty() { Ok(()) } else { host.crontab().map(drop) }
 }
 
 fn env_file(
