@@ -7,6 +7,7 @@ use crate::boot::Boot;
 use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
+use crate::django::Start;
 use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::hand_over::HandOver;
@@ -26,14 +27,16 @@ use crate::verify::Verify;
 /// tasks before the new code can enqueue one that they do not know. Once `Verify` has asked
 /// from outside, the new release serves for good: the old one is drained and old releases go.
 pub fn deploy() -> Plan {
+    // To start the app costs more than most of what it is asked then.
+    let start = Start::default();
     Plan::default()
         .step(Record)
         .step(Checkout)
         .step(LinkShared)
         .together(Venv, Frontends)
-        .step(CollectStatic)
-        .step(CheckApp)
-        .step(Migrate)
+        .step(CheckApp(start.clone()))
+        .step(CollectStatic(start.clone()))
+        .step(Migrate(start))
         .step(Boot)
         .step(HealthCheck)
         .step(HandOver)
