@@ -22,7 +22,9 @@ mod unix_socket;
 mod uwsgi;
 
 use std::io;
+use std::sync::Mutex;
 
+use release_core::command::Command;
 use release_core::layout::Layout;
 use release_core::run::RunId;
 use tokio::runtime::Runtime;
@@ -43,6 +45,8 @@ pub struct UnixHost {
     started: std::time::Instant,
     /// Names the run in the environment of every child.
     run: Option<RunId>,
+    /// What programs told of themselves.
+    known: Mutex<Vec<(Command, Vec<String>)>>,
 }
 
 impl UnixHost {
@@ -50,7 +54,8 @@ impl UnixHost {
     pub fn new(layout: Layout) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let interruption = Interruption::listen(&runtime)?;
-        Ok(Self { layout, runtime, interruption, started: std::time::Instant::now(), run: None })
+        let started = std::time::Instant::now();
+        Ok(Self { layout, runtime, interruption, started, run: None, known: Mutex::default() })
     }
 
     /// From now on every child carries the name of `run` in its environment.

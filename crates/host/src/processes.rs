@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,19 @@ impl Processes for UnixHost {
         self.runtime.block_on(self.run_to_end(command, line))
     }
 
+    fn inquire(&self, command: &Command) -> HostResult<(Exit, Vec<String>)> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, lines)) = known().iter().find(|(asked, _)| asked == command) {
+            return Ok((Exit::Code(0), lines.clone()));
+        }
+        let mut lines = Vec::new();
+        let exit = self.run(command, &mut |line| lines.push(line.to_owned()))?;
+        if exit.success() {
+            known().push((command.clone(), lines.clone()));
+        }
+        Ok((exit, lines))
+    }
+
     fn find_program(&self, program: &str) -> Option<PathBuf> {
         find_in(program, &std::env::var_os("PATH")?)
     }
@@ -39,6 +53,17 @@ impl Processes for UnixHost {
             all_gone(run, KILLED)?;
         }
         Ok(left.len())
+    }
+
+    fn children(&self, pid: u32) -> HostResult<Vec<u32>> {
+        // Each thread has its own; a process that is gone has none.
+        let threads = fs::read_dir(of(pid, "task")).into_iter().flatten().flatten();
+        let texts = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+        let mut children: Vec<u32> = texts
+            .flat_map(|text| text.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+            .collect();
+        children.sort_unstable();
+        Ok(children)
     }
 
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {

@@ -249,3 +249,35 @@ fn mapped_files_are_read_from_the_kernels_table() {
         assert!(!maps_below(maps(other).as_bytes(), directory), "{other}");
     }
 }
+
+#[test]
+fn what_was_told_once_is_not_asked_again_but_a_failure_is() {
+    let (root, host) = testing::host();
+    let counts = |name: &str, code: i32| sh(&root, &format!("echo x >> {name}; wc -l < {name}; exit {code}"));
+    for _ in 0..2 {
+        let (exit, lines) = host.inquire(&counts("told", 0)).unwrap();
+        assert_eq!((exit, lines[0].trim()), (Exit::Code(0), "1"));
+    }
+    host.inquire(&counts("failed", 1)).unwrap();
+    let (exit, lines) = host.inquire(&counts("failed", 1)).unwrap();
+    assert_eq!((exit, lines[0].trim()), (Exit::Code(1), "2"));
+}
+
+#[test]
+fn children_are_those_of_the_process_itself() {
+    let (root, host) = testing::host();
+    let script = "sleep 60 & sh -c 'sleep 60 & wait' & wait";
+    let mut master =
+        std::process::Command::new("sh").args(["-c", script]).current_dir(root.path()).spawn().unwrap();
+    wait_for("two children and a grandchild", || {
+        let children = host.children(master.id()).unwrap();
+        children.len() == 2 && children.iter().any(|child| host.children(*child).unwrap().len() == 1)
+    });
+    let children = host.children(master.id()).unwrap();
+    let all: Vec<u32> =
+        children.iter().flat_map(|child| host.children(*child).unwrap()).chain(children.clone()).collect();
+    signal(&all, Signal::KILL);
+    master.kill().unwrap();
+    master.wait().unwrap();
+    assert_eq!(host.children(master.id()).unwrap(), [0; 0]);
+}
