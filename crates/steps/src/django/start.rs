@@ -132,7 +132,12 @@ mod tests {
         let mut scene = scene("", 0);
         scene.facts.config.django.as_mut().unwrap().collectstatic = Some(false);
         scene.run(&CheckApp::default()).unwrap();
-        assert_eq!(scene.host.commands_with("and-collect").len(), 0);
+        let last =
+            |scene: &Scene| scene.host.commands().pop().and_then(|command| command.args.last().cloned());
+        assert_ne!(last(&scene).as_deref(), Some("and-collect"));
+        scene.facts.config.django.as_mut().unwrap().collectstatic = None;
+        scene.run(&CheckApp::default()).unwrap();
+        assert_eq!(last(&scene).as_deref(), Some("and-collect"));
     }
 
     #[test]
