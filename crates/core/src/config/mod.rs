@@ -243,7 +243,7 @@ pub struct Health {
     pub host: String,
     /// How long it may take until the first good answer.
     pub timeout: Wait,
-    /// How long after its start it must stay well before it gets users.
+    /// How long after its first good answer it must stay well before it gets users.
     pub settle: Wait,
     /// How many requests wake its workers up before it gets users.
     pub warm_up: usize,
@@ -256,7 +256,7 @@ impl Default for Health {
             path: "/".to_owned(),
             host: "localhost".to_owned(),
             timeout: Wait::seconds(60),
-            settle: Wait::seconds(3),
+            settle: Wait::seconds(1),
             warm_up: 8,
         }
     }
