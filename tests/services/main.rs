@@ -11,6 +11,7 @@ mod support;
 
 mod boot;
 mod load;
+mod proof;
 mod proxies;
 mod servers;
 mod site;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::command::{Command, Exit};
 use crate::event::Progress;
+use crate::proof::ProcessFiles;
 use crate::revision::Revision;
 use crate::run::RunId;
 use crate::service::{Program, ProgramState};
@@ -181,10 +182,14 @@ pub trait Processes {
     /// Ends every process that `run` started and left behind (its environment names the run),
     /// and says how many there were.
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
-    /// The processes that process `pid` started itself and that still run, by id, sorted.
+    /// The processes that process `pid` started itself and that still run, by id.
     fn children(&self, pid: u32) -> HostResult<Vec<u32>>;
-    /// The processes that run from below `directory`: by executable, working directory or mapped file.
+    /// The processes that run from below `directory`: by executable, working directory, mapped or
+    /// open file, or the Python environment that their variables name.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
+    /// The processes of a program and what they use: the one with the id `pid`, all that it
+    /// started, and whatever carries the program's name in its environment.
+    fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>>;
 }
 
 /// The app's repository and our mirror of it.

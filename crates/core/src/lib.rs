@@ -15,6 +15,7 @@ pub mod command;
 pub mod redact;
 pub mod plain_text;
 pub mod traceback;
+pub mod proof;
 pub mod host;
 pub mod server;
 pub mod service;

@@ -15,6 +15,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
 use crate::programs::{OldWorker, is_alive, old_workers, program, services_of};
+use crate::prove::prove;
 use crate::retire;
 
 /// Passes the work on.
@@ -103,7 +104,11 @@ fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), Ste
         }
     })?;
     if running == Some(true) {
-        return Ok(());
+        let states = cx.host.states()?;
+        return states
+            .iter()
+            .filter(|state| state.name == program)
+            .try_for_each(|state| prove(cx, state).map(drop));
     }
     Err(StepError::Service {
         service: service.name.clone(),

@@ -14,6 +14,7 @@ use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
+use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
 use crate::venv::Venv;
@@ -23,7 +24,8 @@ use crate::verify::Verify;
 ///
 /// Until `Activate` users reach the old release, and every step can be taken back. What can fail
 /// comes early: the app is checked before its database is touched, and the new processes have
-/// proved healthy on a socket of their own before anyone is sent to them. Old workers stop taking
+/// proved healthy on a socket of their own, and to run from the new release alone, before anyone is
+/// sent to them. Old workers stop taking
 /// tasks before the new code can enqueue one that they do not know. Once `Verify` has asked
 /// from outside, the new release serves for good: the old one is drained and old releases go.
 pub fn deploy() -> Plan {
@@ -39,6 +41,7 @@ pub fn deploy() -> Plan {
         .step(Migrate(start))
         .step(Boot)
         .step(HealthCheck)
+        .step(Prove)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
@@ -51,5 +54,12 @@ pub fn deploy() -> Plan {
 /// The same road as the second half of a deploy: an old release is checked like a new one, and
 /// the one that is left serves until then.
 pub fn rollback() -> Plan {
-    Plan::default().step(Boot).step(HealthCheck).step(HandOver).step(Activate).step(Verify).afterwards(Drain)
+    Plan::default()
+        .step(Boot)
+        .step(HealthCheck)
+        .step(Prove)
+        .step(HandOver)
+        .step(Activate)
+        .step(Verify)
+        .afterwards(Drain)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use release_core::command::{Command, Exit};
 use release_core::host::{HostError, HostResult, Processes};
+use release_core::proof::ProcessFiles;
 use release_core::run::RunId;
 
 use crate::fake_host::{FakeHost, lock};
@@ -52,6 +53,7 @@ pub(crate) struct Shell {
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
     children: BTreeMap<u32, Vec<u32>>,
+    families: BTreeMap<String, Vec<ProcessFiles>>,
 }
 
 impl fmt::Debug for Shell {
@@ -105,6 +107,16 @@ impl FakeHost {
     pub fn set_children(&self, pid: u32, pids: &[u32]) {
         lock(&self.shell).children.insert(pid, pids.to_owned());
     }
+
+    /// The processes of a program; `None` for what may not be read.
+    pub fn set_family(&self, program: &str, files: &[Option<&[&str]>]) {
+        let process = |(index, files): (usize, &Option<&[&str]>)| ProcessFiles {
+            pid: 2001 + u32::try_from(index).expect("a few processes"),
+            files: files.map(|files| files.iter().map(PathBuf::from).collect()),
+        };
+        let family = files.iter().enumerate().map(process).collect();
+        lock(&self.shell).families.insert(program.to_owned(), family);
+    }
 }
 
 fn words(command: &Command) -> String {
@@ -151,5 +163,10 @@ impl Processes for FakeHost {
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
         self.ask("using", directory)?;
         Ok(lock(&self.shell).using.get(directory).cloned().unwrap_or_default())
+    }
+
+    fn family(&self, program: &str, _: Option<u32>) -> HostResult<Vec<ProcessFiles>> {
+        self.ask("family", program.as_ref())?;
+        Ok(lock(&self.shell).families.get(program).cloned().unwrap_or_default())
     }
 }

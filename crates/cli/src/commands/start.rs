@@ -13,6 +13,7 @@ use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
+use release_steps::prove::Prove;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -47,7 +48,7 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     // What a stopped manager still knows of other generations must not come back with it.
     let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck, &HandOver] {
+    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &HandOver] {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,

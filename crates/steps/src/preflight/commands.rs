@@ -26,10 +26,32 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
             "choose another name",
         ));
     }
+    problems.extend(one_release_for_ever(layout, service));
     if let Some((what, help)) = command_problem(&words(&service.command)) {
         problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
     }
     problems
+}
+
+/// A command that leads through `current`, or into one release, runs the code of another one than
+/// the release that it is started for.
+fn one_release_for_ever(layout: &Layout, service: &Service) -> Option<Problem> {
+    let root = layout.root().display().to_string();
+    let expanded = service.command.replace("${RELEASE_ROOT}", &root).replace("$RELEASE_ROOT", &root);
+    let place = [layout.current(), layout.releases()].into_iter().find(|place| {
+        let text = place.display().to_string();
+        let ends =
+            |rest: &str| rest.chars().next().is_none_or(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        expanded.match_indices(&text).any(|(at, _)| ends(&expanded[at + text.len()..]))
+    })?;
+    Some(Problem::new(
+        format!(
+            "services.{}: its command names {}, which is another release while a new one is tried",
+            service.name,
+            place.display()
+        ),
+        "name things from the release's top, where it is started: `gunicorn`, `--chdir web`, `$VIRTUAL_ENV/bin/…`",
+    ))
 }
 
 /// Every id is as long as any other; nobody boots a release more than 99 times.

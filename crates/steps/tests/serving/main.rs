@@ -9,6 +9,7 @@ mod hand_over;
 mod health_check;
 mod killed;
 mod preflight;
+mod prove;
 mod proxy;
 mod prune;
 mod stage;
