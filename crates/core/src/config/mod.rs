@@ -23,6 +23,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::command::Share;
 use crate::server::Protocol;
 
 pub use listen::Listen;
@@ -48,6 +49,8 @@ pub struct Config {
     pub warm: Wait,
     /// The Python environment.
     pub python: Python,
+    /// What installing and building may take of the machine.
+    pub build: Building,
     /// The front ends; `None` to look for one.
     pub frontend: Option<Vec<Frontend>>,
     /// The Django project; `None` for another kind of app.
@@ -82,6 +85,7 @@ impl Default for Config {
             keep: 5,
             warm: Wait::ZERO,
             python: Python::default(),
+            build: Building::default(),
             frontend: None,
             django: None,
             linked_dirs: Vec::new(),
@@ -114,6 +118,23 @@ pub struct Python {
     pub extras: Vec<String>,
     /// Packages to install after all others: names, `git+https://…`, paths.
     pub packages: Vec<String>,
+}
+
+/// What installing and building may take of the machine, whose site goes on meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Building {
+    /// How far it stands back for others, from 1 to 19.
+    pub nice: Option<u8>,
+    /// How much memory each of its processes may write to.
+    pub memory: Option<Size>,
+}
+
+impl Building {
+    /// For the commands.
+    pub fn share(&self) -> Share {
+        Share { nice: self.nice, memory: self.memory.map(|memory| memory.0) }
+    }
 }
 
 /// What installs the packages.
@@ -229,6 +250,17 @@ pub enum Handover {
     Overlap,
     /// For what may run only once: just before `activate` the old one stops and the new one starts.
     Replace,
+}
+
+impl Handover {
+    /// How long a service must stay well. A worker answers nobody: its time runs from its start,
+    /// and has to be enough for it to find out that it cannot.
+    fn settle(self) -> Wait {
+        match self {
+            Handover::Socket => Health::default().settle,
+            Handover::Overlap | Handover::Replace => Wait::seconds(3),
+        }
+    }
 }
 
 /// How a service shows that it is well.

@@ -39,7 +39,7 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
         let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
     }
-    let usual = Health { protocol: server.protocol(&words), ..Health::default() };
+    let usual = Health { protocol: server.protocol(&words), settle: handover.settle(), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
     let drain = fields.take("drain", report).unwrap_or(server.drain());
     let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 
+use release_core::command::Share;
 use release_core::host::HostError;
 use tempfile::TempDir;
 
@@ -327,4 +328,19 @@ fn children_are_those_of_the_process_itself() {
     master.kill().unwrap();
     master.wait().unwrap();
     assert_eq!(host.children(master.id()).unwrap(), [0; 0]);
+}
+
+#[test]
+fn a_command_stands_back_and_gets_no_more_memory_than_its_share() {
+    let (root, host) = testing::host();
+    let share = Share { nice: Some(7), memory: Some(256 << 20) };
+    let (exit, lines) = run(&host, &sh(&root, "nice").share(share));
+    assert_eq!((exit.unwrap(), lines), (Exit::Code(0), vec!["7".to_owned()]));
+    let greedy = |bytes: u64| {
+        let code = format!("x = bytearray({bytes}); print(len(x))");
+        Command::new("python3", root.path()).args(["-I", "-c", &code]).share(share)
+    };
+    assert_eq!(run(&host, &greedy(1 << 20)).0.unwrap(), Exit::Code(0));
+    let (exit, lines) = run(&host, &greedy(512 << 20));
+    assert_eq!((exit.unwrap(), lines.last().unwrap().as_str()), (Exit::Code(1), "MemoryError"));
 }

@@ -46,7 +46,9 @@ impl Bundle {
         }
         let called = self.called(cx, &directory)?;
         for words in self.words() {
-            cx.run(&command(cx, &words?, &directory, called.as_ref())?).map_err(explain)?;
+            let command = command(cx, &words?, &directory, called.as_ref())?;
+            let limited = command.share(cx.run.config.build.share());
+            cx.run(&limited).map_err(|error| explain_killed(cx.run, error, explain_output))?;
         }
         self.store(cx)?;
         cx.host.remove(&directory.join("node_modules"))?;
@@ -268,10 +270,6 @@ fn command(
         None => Command::new(find(cx, &words[0])?, directory),
     };
     Ok(command.args(&words[1..]).env(env))
-}
-
-fn explain(error: StepError) -> StepError {
-    explain_killed(error, explain_output)
 }
 
 fn explain_output(error: StepError) -> StepError {
