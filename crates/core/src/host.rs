@@ -2,6 +2,7 @@
 //! through these traits. `release-host` is the real machine, `release-testkit` a fake one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub enum HostError {
         what: String,
         /// What to do about it.
         help: Option<String>,
-        /// What libgit2 said.
+        /// What git said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The process manager could not do it.
@@ -214,7 +215,9 @@ pub trait Git {
         spare: &CheckedOut,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
-    /// Removes from a tree whatever is not as it was checked out.
+    /// Puts together the packs that many fetches left; quick where there are few.
+    fn tidy(&self, mirror: &Path) -> HostResult<()>;
+    /// Removes from a tree whatever was not checked out.
     fn strip(&self, tree: &CheckedOut) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
@@ -319,6 +322,8 @@ pub trait Network {
         limit: Duration,
         count: usize,
     ) -> Vec<HostResult<Reply>>;
+    /// Why nobody can begin to listen on a TCP address, as the system says it; `None` if one can.
+    fn listen_problem(&self, address: SocketAddr) -> HostResult<Option<String>>;
     /// Who is connected to `socket`, by the path that it was bound to.
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
 }

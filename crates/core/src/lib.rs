@@ -20,6 +20,7 @@ pub mod host;
 pub mod server;
 pub mod service;
 pub mod worker;
+pub mod port;
 pub mod run;
 pub mod release_record;
 pub mod cache_key;

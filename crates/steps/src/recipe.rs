@@ -14,6 +14,7 @@ use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
+use crate::ports::{ClosePorts, OpenPorts};
 use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
@@ -42,9 +43,11 @@ pub fn deploy() -> Plan {
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
         .afterwards(Prune)
 }
@@ -58,8 +61,10 @@ pub fn rollback() -> Plan {
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
 }

@@ -3,6 +3,7 @@
 mod check;
 mod deploy;
 mod exec;
+mod forward;
 mod generate;
 mod hook;
 mod init;
@@ -47,6 +48,7 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             hook::install(&existing()?, screen, &repository)
         }
         Command::Hook { command: Hook::PostReceive } => hook::post_receive(&existing()?, screen),
+        Command::Forward { listen } => forward::run(&existing()?, listen),
         Command::Retire { release, generation, after } => {
             retire::run(existing()?, screen, release, generation, after)
         }

@@ -15,7 +15,7 @@ use release_core::release::ReleaseId;
 use release_core::step::{Context, StepError};
 
 use crate::activate::not_a_link;
-use crate::{frontend, venv};
+use crate::{frontend, ports, venv};
 
 pub use live::live_proxy_problems;
 pub use proxy::proxy_problems;
@@ -45,7 +45,7 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file] {
+    for check in [places, space, linked_files, env_file, held_ports] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
@@ -117,6 +117,17 @@ fn space(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Proble
             format!("remove small files that nobody needs: `df -i {path}`"),
         ));
     }
+    Ok(())
+}
+
+fn held_ports(
+    host: &dyn Host,
+    layout: &Layout,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> HostResult<()> {
+    let found = ports::problems(host, layout, config)?;
+    problems.extend(found.into_iter().map(|(what, help)| Problem::new(what, help)));
     Ok(())
 }
 

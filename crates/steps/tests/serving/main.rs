@@ -8,6 +8,7 @@ mod drain;
 mod hand_over;
 mod health_check;
 mod killed;
+mod ports;
 mod preflight;
 mod prove;
 mod proxy;
