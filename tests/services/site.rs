@@ -36,12 +36,8 @@ impl Site {
         for part in [root.join("shared/data"), directory.path().join("out"), work.clone()] {
             fs::create_dir_all(part).unwrap();
         }
-        for file in fs::read_dir(Path::new(FIXTURES).join(fixture)).unwrap() {
-            let file = file.unwrap();
-            if file.file_type().unwrap().is_file() {
-                fs::copy(file.path(), work.join(file.file_name())).unwrap();
-            }
-        }
+        let copied = Command::new("cp").arg("-rT").arg(Path::new(FIXTURES).join(fixture)).arg(&work).status();
+        assert!(copied.unwrap().success());
         in_repository(&work, &["init", "-q", "-b", "main"]);
         in_repository(&work, &["add", "."]);
         in_repository(&work, &["commit", "-qm", "First"]);
@@ -66,7 +62,7 @@ impl Site {
         fs::write(self.root.join("release.yml"), text).unwrap();
     }
 
-    fn start(&self, words: &[&str]) -> Running {
+    pub(crate) fn start(&self, words: &[&str]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_release"));
         command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
         start(command, &self.directory.path().join("out"))

@@ -1,4 +1,4 @@
-use super::{Config, Frontend, Handover, Installer, Size, Source, Wait, parse};
+use super::{Config, Frontend, Handover, Installer, Service, Size, Source, Wait, parse};
 use crate::server::Protocol;
 
 const MINIMAL: &str = "\
@@ -16,6 +16,12 @@ fn both(app: &str, server: Option<&str>) -> Result<Config, Vec<String>> {
     let server = server.map(|text| Source { name: "/srv/shop/release.yml", text });
     parse(Some(Source { name: "release.yml", text: app }), server)
         .map_err(|problems| problems.0.iter().map(ToString::to_string).collect())
+}
+
+/// A service with `handover: overlap`.
+pub(crate) fn worker() -> Service {
+    let text = "app: shop\nservices: {worker: {command: \"celery -A shop worker\", handover: overlap}}\n";
+    app(text).unwrap().services.remove(0)
 }
 
 #[test]
@@ -368,4 +374,13 @@ fn a_worker_has_longer_to_find_out_that_it_cannot_work() {
     let settle = |text: &str| app(text).unwrap().services[0].health.settle;
     assert_eq!(settle(MINIMAL), Wait::seconds(1));
     assert_eq!(settle(&format!("app: shop\n{worker}")), Wait::seconds(3));
+}
+
+#[test]
+fn a_command_that_leaves_its_processes_to_themselves_is_refused() {
+    let text =
+        "app: shop\nservices:\n  worker: {command: celery -A shop multi start w1 w2, handover: overlap}\n";
+    let error = app(text).unwrap_err().remove(0);
+    assert!(error.starts_with("release.yml:3: services.worker.command starts processes in the background"));
+    assert!(error.contains("(help: run each worker in the foreground"), "{error}");
 }
