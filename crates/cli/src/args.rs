@@ -109,6 +109,11 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, required_unless_present = "service")]
         command: Vec<String>,
     },
+    /// Show what runs at set times: when next, and how it went last
+    Cron {
+        #[command(subcommand)]
+        command: Option<Cron>,
+    },
     /// Tidy up after a run that was killed
     Recover,
     /// Start the active release's processes
@@ -136,6 +141,24 @@ pub(crate) enum Command {
         /// Seconds
         #[arg(long)]
         after: u64,
+    },
+}
+
+/// An entry of `cron:`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cron {
+    /// Run an entry now, as cron would
+    Run {
+        /// Its name: `release cron` shows them
+        name: String,
+        /// The time that the crontab's line is for; the active release may have another by now
+        #[arg(long, hide = true)]
+        at: Option<String>,
+    },
+    /// Show what an entry's runs printed
+    Log {
+        /// Its name: `release cron` shows them
+        name: String,
     },
 }
 

@@ -67,6 +67,14 @@ pub enum HostError {
         /// The cause, where there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The user's crontab could not be read or written.
+    #[error("the crontab cannot be {what}")]
+    Crontab {
+        /// What was tried and why it failed, as it reads after "cannot be".
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
     /// An HTTP request was not answered.
     #[error("no answer from {address}")]
     NoAnswer {
@@ -82,6 +90,7 @@ impl HostError {
     pub fn help(&self) -> Option<String> {
         match self {
             HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
+            HostError::Crontab { help, .. } => Some(help.clone()),
             HostError::Io { source, path, .. } => match source.kind() {
                 // The file itself may not be there yet.
                 io::ErrorKind::StorageFull => {
@@ -345,6 +354,15 @@ pub trait Services {
     fn stop_manager(&self) -> HostResult<()>;
 }
 
+/// The crontab of the user who deploys.
+pub trait Crontab {
+    /// All of it, byte for byte; nothing when there is none.
+    fn crontab(&self) -> HostResult<Vec<u8>>;
+    /// Makes it what `change` makes of it. No other `release` changes it meanwhile; it is not
+    /// written when nothing changes.
+    fn change_crontab(&self, change: &dyn Fn(&[u8]) -> Vec<u8>) -> HostResult<()>;
+}
+
 /// Time.
 pub trait Clock {
     /// Now, for people and names.
@@ -358,6 +376,6 @@ pub trait Clock {
 }
 
 /// Everything outside.
-pub trait Host: Files + Processes + Git + Network + Services + Clock + Send + Sync {}
+pub trait Host: Files + Processes + Git + Network + Services + Crontab + Clock + Send + Sync {}
 
-impl<T: Files + Processes + Git + Network + Services + Clock + Send + Sync> Host for T {}
+impl<T: Files + Processes + Git + Network + Services + Crontab + Clock + Send + Sync> Host for T {}

@@ -15,6 +15,7 @@
 //!   .release/                     our own state
 //!     lock  journal.jsonl  releases/<id>.json  log/<id>/<step>.log
 //!     spare/ spare.tree           where the next checkout begins
+//!     cron/  log/cron/            what became of the entries of cron, and what they print
 //!     log/service/  supervisor/   the private supervisord and what services print
 //! ```
 
@@ -227,6 +228,31 @@ impl Layout {
     /// What `release start` prints at boot, for a generated cron entry.
     pub fn boot_log(&self) -> PathBuf {
         self.state().join("log/boot.log")
+    }
+
+    /// What is known of the entries of cron; there once the app has had one.
+    pub fn cron(&self) -> PathBuf {
+        self.state().join("cron")
+    }
+
+    /// The file that a run of an entry holds an flock on; never unlinked.
+    pub fn cron_lock(&self, entry: &str) -> PathBuf {
+        self.cron().join(format!("{entry}.lock"))
+    }
+
+    /// What became of an entry's last run.
+    pub fn cron_last_run(&self, entry: &str) -> PathBuf {
+        self.cron().join(format!("{entry}.json"))
+    }
+
+    /// The lines of the crontab as they were before the run that changed them last.
+    pub fn cron_before(&self) -> PathBuf {
+        self.cron().join("before")
+    }
+
+    /// What an entry's runs printed.
+    pub fn cron_log(&self, entry: &str) -> PathBuf {
+        self.state().join("log/cron").join(format!("{entry}.log"))
     }
 
     /// What a service of one generation prints.

@@ -22,6 +22,7 @@ pub mod service;
 pub mod draining;
 pub mod worker;
 pub mod port;
+pub mod cron;
 pub mod run;
 pub mod release_record;
 pub mod cache_key;

@@ -4,6 +4,8 @@
 //! callers see plain blocking calls.
 
 mod clock;
+mod crontab;
+mod entry_lock;
 mod exec;
 mod files;
 mod git;
@@ -29,6 +31,7 @@ use release_core::layout::Layout;
 use release_core::run::RunId;
 use tokio::runtime::Runtime;
 
+pub use entry_lock::EntryLock;
 pub use exec::{become_program, open_many_files};
 pub use git::without_password;
 pub use interruption::Interruption;

@@ -157,5 +157,6 @@ fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> 
         .filter(|service| gone(service))
         .map(|service| program(cx.run, again, service))
         .collect();
-    Ok(cx.host.start(&programs)?)
+    // To start none would start the process manager, and install it first.
+    if programs.is_empty() { Ok(()) } else { Ok(cx.host.start(&programs)?) }
 }

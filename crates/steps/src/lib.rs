@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod boot;
 pub mod health_check;
 pub mod prove;
+pub mod cron;
 pub mod ports;
 pub mod hand_over;
 pub mod activate;

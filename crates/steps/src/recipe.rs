@@ -7,6 +7,7 @@ use crate::boot::Boot;
 use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
+use crate::cron::{AddEntries, KeepEntries};
 use crate::django::Start;
 use crate::drain::Drain;
 use crate::frontend::Frontends;
@@ -26,9 +27,10 @@ use crate::verify::Verify;
 /// Until `Activate` users reach the old release, and every step can be taken back. What can fail
 /// comes early: the app is checked before its database is touched, and the new processes have
 /// proved healthy on a socket of their own, and to run from the new release alone, before anyone is
-/// sent to them. Old workers stop taking
-/// tasks before the new code can enqueue one that they do not know. Once `Verify` has asked
-/// from outside, the new release serves for good: the old one is drained and old releases go.
+/// sent to them. Lines of cron are added before and taken out afterwards, for each runs what is
+/// active at its time. Old workers stop taking tasks before the new code can enqueue one that they
+/// do not know. Once `Verify` has asked from outside, the new release serves for good: the old one is
+/// drained and old releases go.
 pub fn deploy() -> Plan {
     // To start the app costs more than most of what it is asked then.
     let start = Start::default();
@@ -43,10 +45,12 @@ pub fn deploy() -> Plan {
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(AddEntries)
         .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(KeepEntries)
         .afterwards(ClosePorts)
         .afterwards(Drain)
         .afterwards(Prune)
@@ -61,10 +65,12 @@ pub fn rollback() -> Plan {
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(AddEntries)
         .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(KeepEntries)
         .afterwards(ClosePorts)
         .afterwards(Drain)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use release_core::host::{Clock, HostError, HostResult, Space};
 
+use crate::crontab::Table;
 use crate::git::Repository;
 use crate::network::Net;
 use crate::processes::Shell;
@@ -27,6 +28,7 @@ pub struct FakeHost {
     pub(crate) repository: Mutex<Repository>,
     pub(crate) net: Mutex<Net>,
     pub(crate) manager: Mutex<Manager>,
+    pub(crate) crontab: Mutex<Table>,
     pub(crate) disk: Mutex<Disk>,
     fate: Mutex<Fate>,
 }
@@ -62,6 +64,7 @@ impl Default for FakeHost {
             repository: Mutex::default(),
             net: Mutex::default(),
             manager: Mutex::default(),
+            crontab: Mutex::default(),
             disk: Mutex::new(Disk { space, unwritable: BTreeSet::new() }),
             fate: Mutex::default(),
         }

@@ -23,17 +23,8 @@ pub(crate) fn run(
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
-    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
-    let record = record.ok_or_else(|| unknown(&release))?;
-    let env_file = site.env_file(&record.config)?;
-    let mut env = environment::of_release(
-        &site.layout,
-        &release,
-        &record.revision,
-        &record.config,
-        &env_file,
-        &caller(),
-    );
+    let record = record(site, &release)?;
+    let mut env = env(site, &record, &caller())?;
     let words = match service {
         None => words.to_vec(),
         Some((name, number)) => {
@@ -49,6 +40,19 @@ pub(crate) fn run(
     Err(release_host::become_program(&command).into())
 }
 
+/// What is known of a release that is here.
+pub(crate) fn record(site: &Site, release: &ReleaseId) -> Result<ReleaseRecord, Error> {
+    let record = ReleaseRecord::read(&site.host, &site.layout, release)?.filter(|_| site.exists(release));
+    record.ok_or_else(|| unknown(release))
+}
+
+/// The environment of a release, for somebody with the variables `caller`.
+pub(crate) fn env(site: &Site, record: &ReleaseRecord, caller: &Variables) -> Result<Variables, Error> {
+    let ReleaseRecord { release, revision, config, .. } = record;
+    let env_file = site.env_file(config)?;
+    Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller))
+}
+
 /// The command of a service, with what it needs to hand its work over.
 fn service_words(
     site: &Site,
@@ -56,8 +60,8 @@ fn service_words(
     service: &Service,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
-    let words =
-        environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
+    let words = environment::expand(&service.command, env)
+        .map_err(|variable| undefined(&variable, &format!("services.{}.command", service.name)))?;
     match service.handover {
         Handover::Socket => {
             make_way(site, generation, &service.name)?;
@@ -90,7 +94,7 @@ fn make_way(site: &Site, generation: &Generation, service: &str) -> Result<(), E
     Ok(())
 }
 
-fn nothing_live() -> Error {
+pub(crate) fn nothing_live() -> Error {
     usage("nothing is live yet".to_owned(), "deploy a revision first, or name a release by `--release`")
 }
 
@@ -105,8 +109,9 @@ fn no_service(name: &str, release: &ReleaseId) -> Error {
     )
 }
 
-fn undefined(variable: &str, service: &str) -> Error {
-    let what = format!("services.{service}.command uses ${variable}, which is not set");
+/// A command, which stands at `place`, needs a variable that nobody sets.
+pub(crate) fn undefined(variable: &str, place: &str) -> Error {
+    let what = format!("{place} uses ${variable}, which is not set");
     usage(what, "set it under `env:` in release.yml or in the env file; `$$` stands for a dollar sign")
 }
 

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod check;
+mod cron;
 mod deploy;
 mod exec;
 mod forward;
@@ -17,7 +18,7 @@ mod start;
 mod status;
 mod stop;
 
-use crate::args::{Args, Command, Hook};
+use crate::args::{Args, Command, Cron, Hook};
 use crate::error::Error;
 use crate::output::Screen;
 use crate::site::Site;
@@ -41,6 +42,11 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Exec { release, service, generation, command } => {
             exec::run(&existing()?, release, service.zip(generation), &command)
         }
+        Command::Cron { command: None } => cron::list(&existing()?, screen),
+        Command::Cron { command: Some(Cron::Run { name, at }) } => {
+            cron::run(&existing()?, screen, &name, at.as_deref())
+        }
+        Command::Cron { command: Some(Cron::Log { name }) } => cron::log(&existing()?, screen, &name),
         Command::Recover => recover::run(existing()?, screen),
         Command::Start => start::run(existing()?, screen),
         Command::Stop => stop::run(existing()?, screen),

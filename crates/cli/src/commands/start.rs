@@ -8,8 +8,9 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
 use release_core::state::State;
-use release_core::step::{Context, Step};
+use release_core::step::{Context, Outcome, Step};
 use release_steps::boot::Boot;
+use release_steps::cron::KeepEntries;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 use release_steps::ports::OpenPorts;
@@ -47,7 +48,7 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     // What a stopped manager still knows of other generations must not come back with it.
     let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &OpenPorts, &HandOver] {
+    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &OpenPorts, &HandOver, &KeepEntries] {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,
@@ -59,6 +60,18 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
         screen.say(&format!("  {:<15} {took:>8}", step.id()));
     }
     screen.say(&format!("{} is live", run.release()));
+    Ok(())
+}
+
+/// Puts entries of cron back that a stop, or somebody, took out. The caller holds the lock.
+pub(crate) fn keep_entries(site: &Site, screen: &Screen) -> Result<(), Error> {
+    // A record that cannot be read tells of no entries.
+    let Ok(run) = active(site) else { return Ok(()) };
+    let cx =
+        Context { host: &site.host, run: &run, observer: screen as &dyn Observer, step: KeepEntries.id() };
+    if KeepEntries.run(&cx)? == Outcome::Done {
+        screen.say("put its entries of cron back into the crontab");
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use release_host::{Holder, Lock, LockError};
 use release_steps::retire::RETIRE;
 use serde::Serialize;
 
+use crate::commands::cron;
 use crate::error::Error;
 use crate::output::Screen;
 use crate::site::Site;
@@ -30,6 +31,7 @@ struct Status {
     locked: Option<Holder>,
     services: Vec<ServiceState>,
     ports: Vec<PortState>,
+    cron: Vec<cron::Facts>,
     /// For people: where `current` points if not at a release of ours.
     #[serde(skip)]
     foreign: Option<String>,
@@ -99,6 +101,7 @@ fn status(site: &Site) -> Result<Status, Error> {
     Ok(Status {
         root: site.layout.root().display().to_string(),
         previous: previous.map(active),
+        cron: cron::facts_of(site, current.as_ref()),
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
@@ -178,6 +181,14 @@ fn text(status: &Status) -> String {
     }
     if status.services.is_empty() && status.current.is_some() {
         text += &format!("service   none runs; `release start --root {}` starts them\n", status.root);
+    }
+    for entry in status.cron.iter().filter(|entry| entry.is_unwell()) {
+        text += &format!(
+            "cron      {} {}; `release cron --root {}` says more\n",
+            entry.name,
+            entry.last(),
+            status.root
+        );
     }
     if let Some(holder) = &status.locked {
         text += &format!("locked    by {holder}\n");

@@ -5,6 +5,7 @@
 //! problem of both at once.
 
 mod builders;
+mod cron;
 mod fields;
 mod lines;
 mod listen;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::command::Share;
+use crate::cron::Entry;
 use crate::server::Protocol;
 
 pub use listen::Listen;
@@ -65,6 +67,8 @@ pub struct Config {
     pub env_file: String,
     /// What runs, in the order in which it starts.
     pub services: Vec<Service>,
+    /// What runs at set times.
+    pub cron: Vec<Entry>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
     /// The static files that the proxy serves.
@@ -93,6 +97,7 @@ impl Default for Config {
             env: BTreeMap::new(),
             env_file: ".env".to_owned(),
             services: Vec::new(),
+            cron: Vec::new(),
             verify: None,
             static_files: Serving::default(),
             media: Serving::default(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_yaml::Value;
 
 use super::builders::{building, frontends, python};
+use super::cron::cron;
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
 use super::proxy::{proxy, serving};
@@ -69,11 +70,18 @@ fn document(report: &mut Report<'_>) -> Option<Value> {
                 file: report.file.to_owned(),
                 line: error.location().map(|at| at.line()),
                 what: format!("this is no valid YAML: {error}"),
-                help: None,
+                help: quotes(&error.to_string()),
             });
             None
         }
     }
+}
+
+/// Times such as `@daily` and `*/5 * * * *` begin with what YAML takes for something else.
+fn quotes(error: &str) -> Option<String> {
+    let signs = ["cannot start any token", "anchor", "alias"];
+    let help = "a text that begins with `@`, `*` or `&` belongs in quotes: `at: \"@daily\"`";
+    signs.iter().any(|sign| error.contains(sign)).then(|| help.to_owned())
 }
 
 fn merge(under: &mut Value, over: Value) {
@@ -108,6 +116,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         env: env(&mut fields, report),
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
         services: services(&mut fields, report),
+        cron: cron(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
         static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
         media: serving(&mut fields, "media", ["/media/", "media"], report),

@@ -45,10 +45,11 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file, held_ports] {
+    for check in [places, space, linked_files, env_file, held_ports, crontab] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
+    problems.extend(config.cron.iter().flat_map(|entry| commands::entry_problems(layout, entry)));
     problems
 }
 
@@ -154,6 +155,11 @@ fn linked_files(
         }
     }
     Ok(())
+}
+
+/// A user whom `/etc/cron.allow` keeps out may have none.
+fn crontab(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
+    if config.cron.is_empty() { Ok(()) } else { host.crontab().map(drop) }
 }
 
 fn env_file(
