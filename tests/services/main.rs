@@ -17,6 +17,7 @@ mod ports;
 mod proof;
 mod proxies;
 mod servers;
+mod settings;
 mod site;
 mod support_proxies;
 mod websocket;

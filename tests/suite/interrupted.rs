@@ -41,6 +41,7 @@ fn killed_as_it_syncs_each_record_of_the_journal() {
     let first = sandbox.current().unwrap();
     let other = || if sandbox.current().as_deref() == Some(&good) { first.clone() } else { good.clone() };
     killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["rollback", &other()], 0));
+    killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["restart"], 0));
     sandbox.assert_flawless(load);
 }
 

@@ -13,5 +13,6 @@ mod config;
 mod deploy;
 mod hook;
 mod interrupted;
+mod restart;
 mod rollback;
 mod uninterrupted;

@@ -64,6 +64,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
         wait: Option<Duration>,
     },
+    /// Replace the active release's processes by new ones that follow release.yml as it is now
+    Restart {
+        /// What is to follow a change; all services are replaced together
+        services: Vec<String>,
+        /// Wait while another run holds the lock, at most so long (30m by default)
+        #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
+        wait: Option<Duration>,
+    },
     /// Show what is live, what runs, and what was interrupted
     Status,
     /// List the releases
@@ -105,6 +113,9 @@ pub(crate) enum Command {
         /// Which boot of the release it is
         #[arg(long, hide = true)]
         generation: Option<u32>,
+        /// Which of several instances it is
+        #[arg(long, hide = true, requires = "service")]
+        instance: Option<u32>,
         /// The command and its arguments
         #[arg(trailing_var_arg = true, required_unless_present = "service")]
         command: Vec<String>,

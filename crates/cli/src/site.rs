@@ -10,6 +10,7 @@ use release_core::host::Files;
 use release_core::journal::Record;
 use release_core::layout::Layout;
 use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
 use release_core::revision::Revision;
 use release_core::state::State;
 use release_host::{JournalFile, UnixHost};
@@ -114,6 +115,16 @@ impl Site {
         Ok(Some(activated.unwrap_or(Generation { release: current, number: 1 })))
     }
 
+    /// The record of the release that `current` points at.
+    pub(crate) fn active_record(&self) -> Result<ReleaseRecord, Error> {
+        let release = self.current()?.ok_or_else(nothing_live)?;
+        let record = ReleaseRecord::read(&self.host, &self.layout, &release)?;
+        record.filter(|_| self.exists(&release)).ok_or_else(|| Error::Failed {
+            what: format!("{release} is active, but it or its record is not on the disk any more"),
+            help: "build it again: `release deploy --force`".to_owned(),
+        })
+    }
+
     /// Whether a release is on the disk.
     pub(crate) fn exists(&self, release: &ReleaseId) -> bool {
         self.host.kind(&self.layout.release(release)).is_ok_and(|kind| kind.is_some())
@@ -130,6 +141,14 @@ impl Site {
     pub(crate) fn readable_env_file(&self, config: &Config) -> Variables {
         let contents = self.host.read(&self.layout.shared().join(&config.env_file)).ok().flatten();
         env_file::read(&String::from_utf8_lossy(&contents.unwrap_or_default())).0
+    }
+}
+
+/// Why there is nothing to go on from.
+pub(crate) fn nothing_live() -> Error {
+    Error::Usage {
+        what: "nothing is live yet".to_owned(),
+        help: "deploy a revision first: `release deploy main`".to_owned(),
     }
 }
 

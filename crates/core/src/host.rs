@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::command::{Command, Exit};
+use crate::config::Resource;
 use crate::event::Progress;
 use crate::proof::ProcessFiles;
 use crate::revision::Revision;
@@ -67,6 +68,16 @@ pub enum HostError {
         /// The cause, where there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// A process could not be given what its service asks for.
+    #[error("cannot {what}")]
+    Setting {
+        /// What was tried, as it reads after "cannot".
+        what: String,
+        /// What to do about it.
+        help: Option<String>,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The user's crontab could not be read or written.
     #[error("the crontab cannot be {what}")]
     Crontab {
@@ -89,7 +100,9 @@ impl HostError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
+            HostError::Git { help, .. }
+            | HostError::Services { help, .. }
+            | HostError::Setting { help, .. } => help.clone(),
             HostError::Crontab { help, .. } => Some(help.clone()),
             HostError::Io { source, path, .. } => match source.kind() {
                 // The file itself may not be there yet.
@@ -194,12 +207,45 @@ pub trait Processes {
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
     /// The processes that process `pid` started itself and that still run, by id.
     fn children(&self, pid: u32) -> HostResult<Vec<u32>>;
+    /// The processors that this process may use: by its affinity, and the quota of its control group.
+    fn cores(&self) -> usize;
     /// The processes that run from below `directory`: by executable, working directory, mapped or
     /// open file, or the Python environment that their variables name.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
     /// The processes of a program and what they use: the one with the id `pid`, all that it
     /// started, and whatever carries the program's name in its environment.
     fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>>;
+}
+
+/// A user of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its number; 0 is root.
+    pub uid: u32,
+    /// The number of its own group.
+    pub gid: u32,
+    /// Its home.
+    pub home: PathBuf,
+    /// Its shell.
+    pub shell: PathBuf,
+}
+
+/// Users and groups, and what they may do.
+pub trait Accounts {
+    /// The user of that name.
+    fn user(&self, name: &str) -> HostResult<Option<Account>>;
+    /// The number of the group of that name.
+    fn group(&self, name: &str) -> HostResult<Option<u32>>;
+    /// As whom this process acts.
+    fn own_uid(&self) -> u32;
+    /// Up to where this process may raise what the kernel limits; `None` without an end.
+    fn hard_limit(&self, resource: Resource) -> Option<u64>;
+    /// Whether `user` may read what is at `path`, with all of its groups; asked by root only.
+    fn may_read(&self, user: &Account, path: &Path) -> HostResult<bool>;
+    /// Makes `user` the owner of a directory, but of nothing in it.
+    fn give(&self, directory: &Path, user: &Account) -> HostResult<()>;
 }
 
 /// The app's repository and our mirror of it.
@@ -344,13 +390,13 @@ pub trait Services {
     /// Adds programs and starts them, and the manager first if it does not run; those that
     /// already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
-    /// Asks programs to end, without waiting for it; they are not started again. Fine when unknown.
+    /// Asks programs to end, one after the other, without waiting for it; they are not started again. Fine when unknown.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
     /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// Every program the manager knows; none when it does not run.
     fn states(&self) -> HostResult<Vec<ProgramState>>;
-    /// Stops every program and the manager itself; the programs stay known for its next start.
+    /// Stops every program, what starts last first, and the manager itself; the programs stay known for its next start.
     fn stop_manager(&self) -> HostResult<()>;
 }
 
@@ -376,6 +422,9 @@ pub trait Clock {
 }
 
 /// Everything outside.
-pub trait Host: Files + Processes + Git + Network + Services + Crontab + Clock + Send + Sync {}
+pub trait Host:
+    Files + Processes + Accounts + Git + Network + Services + Crontab + Clock + Send + Sync
+{
+}
 
-impl<T: Files + Processes + Git + Network + Services + Crontab + Clock + Send + Sync> Host for T {}
+impl<T: Files + Processes + Accounts + Git + Network + Services + Crontab + Clock + Send + Sync> Host for T {}

@@ -215,6 +215,12 @@ impl Layout {
         CheckedOut { tree: self.state().join("spare"), record: self.state().join("spare.tree") }
     }
 
+    /// What is known of a generation whose configuration is not that of its release: it is being
+    /// restarted with another one.
+    pub fn generation_record(&self, generation: &Generation) -> PathBuf {
+        self.release_records().join(format!("{}-g{}.json", generation.release, generation.number))
+    }
+
     /// The logs of one release's steps.
     pub fn log_dir(&self, release: &ReleaseId) -> PathBuf {
         self.state().join("log").join(release.as_str())

@@ -3,6 +3,7 @@
 //! [`UnixHost`] is `release_core::host::Host` for real. Waiting happens on a tokio runtime inside;
 //! callers see plain blocking calls.
 
+mod accounts;
 mod clock;
 mod crontab;
 mod entry_lock;
@@ -17,6 +18,7 @@ mod lock;
 mod log;
 mod process;
 mod processes;
+mod settings;
 mod supervisor;
 #[cfg(test)]
 mod testing;

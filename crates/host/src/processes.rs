@@ -68,6 +68,10 @@ impl Processes for UnixHost {
             .collect())
     }
 
+    fn cores(&self) -> usize {
+        thread::available_parallelism().map_or(1, usize::from)
+    }
+
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
         // The kernel tells real paths; one that is gone already has only its name.
         let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());

@@ -144,6 +144,12 @@ fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     cx.host.remove(&layout.migrations_record(release))?;
     cx.host.remove(&layout.checked_out(release).record)?;
     cx.host.remove(&layout.log_dir(release))?;
+    let of_generation = format!("{release}-g");
+    for record in cx.host.list(&layout.release_records())? {
+        if record.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&of_generation)) {
+            cx.host.remove(&record)?;
+        }
+    }
     let mark = format!("-{release}-g");
     for log in cx.host.list(parent(&layout.service_log("any")))? {
         if log.file_name().is_some_and(|name| name.to_string_lossy().contains(&mark)) {

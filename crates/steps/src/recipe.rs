@@ -1,4 +1,4 @@
-//! The program on one screen: the steps of a deploy and of a rollback, in order.
+//! The program on one screen: the steps of a deploy, a rollback and a restart, in order.
 
 use release_core::plan::Plan;
 
@@ -7,6 +7,7 @@ use crate::boot::Boot;
 use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
+use crate::configure::{Adopt, Configure};
 use crate::cron::{AddEntries, KeepEntries};
 use crate::django::Start;
 use crate::drain::Drain;
@@ -70,6 +71,27 @@ pub fn rollback() -> Plan {
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(KeepEntries)
+        .afterwards(ClosePorts)
+        .afterwards(Drain)
+}
+
+/// Boots the active release anew, with the configuration as it is now.
+///
+/// The same road as a rollback, to the release that serves: its new generation proves well on
+/// sockets of its own before the old one ends.
+pub fn restart() -> Plan {
+    Plan::default()
+        .step(Configure)
+        .step(Boot)
+        .step(HealthCheck)
+        .step(Prove)
+        .step(AddEntries)
+        .step(OpenPorts)
+        .step(HandOver)
+        .step(Activate)
+        .step(Verify)
+        .step(Adopt)
         .afterwards(KeepEntries)
         .afterwards(ClosePorts)
         .afterwards(Drain)

@@ -31,14 +31,14 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Begins to watch `service`.
-    pub(crate) fn new(cx: &'a Context<'a>, service: &'a Service) -> Self {
+    /// Begins to watch one instance of `service`.
+    pub(crate) fn new(cx: &'a Context<'a>, service: &'a Service, program: String) -> Self {
         let generation = &cx.run.generation;
         let socket = cx.run.layout.socket(generation, &service.name);
         Self {
             cx,
             service,
-            program: generation.program(&service.name),
+            program,
             question: Question::health(socket, &service.health),
             pid: None,
             workers: Vec::new(),

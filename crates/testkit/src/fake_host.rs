@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use release_core::host::{Clock, HostError, HostResult, Space};
 
+use crate::accounts::People;
 use crate::crontab::Table;
 use crate::git::Repository;
 use crate::network::Net;
@@ -25,6 +26,7 @@ pub struct Killed;
 pub struct FakeHost {
     pub(crate) tree: Mutex<Tree>,
     pub(crate) shell: Mutex<Shell>,
+    pub(crate) people: Mutex<People>,
     pub(crate) repository: Mutex<Repository>,
     pub(crate) net: Mutex<Net>,
     pub(crate) manager: Mutex<Manager>,
@@ -61,6 +63,7 @@ impl Default for FakeHost {
         Self {
             tree: Mutex::default(),
             shell: Mutex::default(),
+            people: Mutex::default(),
             repository: Mutex::default(),
             net: Mutex::default(),
             manager: Mutex::default(),

@@ -3,6 +3,7 @@
 //!
 //! [`Scene`] puts them together: a fake machine, the facts of a run, and somebody who listens.
 
+mod accounts;
 mod crontab;
 mod fake_host;
 mod files;

@@ -12,6 +12,7 @@ use release_core::proof::ProcessFiles;
 use release_core::run::RunId;
 
 use crate::fake_host::{FakeHost, lock};
+use crate::sample::CORES;
 
 /// What a command prints, and how it ends.
 #[derive(Clone, Debug)]
@@ -158,6 +159,10 @@ impl Processes for FakeHost {
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize> {
         self.act("end_left_behind", run.to_string())?;
         Ok(std::mem::take(&mut lock(&self.shell).left_behind))
+    }
+
+    fn cores(&self) -> usize {
+        CORES
     }
 
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {

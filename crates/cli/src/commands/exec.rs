@@ -1,10 +1,10 @@
 //! `release exec`: the one door through which the app's processes, cron jobs and people start
 //! something: all see the same environment and directory.
 
-use release_core::command::{Command, Variables};
-use release_core::config::{Handover, Service};
+use release_core::command::{Command, Secret, Variables};
+use release_core::config::{Config, Handover, ProcessSettings, Service};
 use release_core::environment;
-use release_core::host::{Files, Network};
+use release_core::host::{Accounts, Files, Network, Processes};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::{server, worker};
@@ -12,32 +12,71 @@ use release_core::{server, worker};
 use crate::error::Error;
 use crate::site::{Site, caller};
 
+/// One service of one boot of a release, as the process manager asks for it.
+pub(crate) struct Booted {
+    pub(crate) service: String,
+    pub(crate) generation: u32,
+    /// Which of several.
+    pub(crate) instance: Option<u32>,
+}
+
 /// Becomes `words`, or the command of a service; comes back only if that fails.
 pub(crate) fn run(
     site: &Site,
     release: Option<ReleaseId>,
-    service: Option<(String, u32)>,
+    booted: Option<Booted>,
     words: &[String],
 ) -> Result<u8, Error> {
     let release = match release {
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
-    let record = record(site, &release)?;
-    let mut env = env(site, &record, &caller())?;
-    let words = match service {
+    let record = match &booted {
+        Some(Booted { generation, .. }) => {
+            let generation = Generation { release: release.clone(), number: *generation };
+            let record = ReleaseRecord::of_generation(&site.host, &site.layout, &generation)?;
+            record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?
+        }
+        None => record(site, &release)?,
+    };
+    let service = match &booted {
+        Some(booted) => Some(named(&record.config, &booted.service, &release)?),
+        None => None,
+    };
+    let settings = service.map(|service| service.process.clone()).unwrap_or_default();
+    let mut env = env(site, &record, &caller_as(site, &settings)?)?;
+    let words = match service.zip(booted) {
         None => words.to_vec(),
-        Some((name, number)) => {
-            let generation = Generation { release: release.clone(), number };
-            let found = record.config.services.iter().find(|service| service.name == name);
-            let service = found.ok_or_else(|| no_service(&name, &release))?;
-            env.extend(environment::of_service(&site.layout, &generation, service));
-            if words.is_empty() { service_words(site, &generation, service, &env)? } else { words.to_vec() }
+        Some((service, Booted { generation, instance, .. })) => {
+            let generation = Generation { release: release.clone(), number: generation };
+            environment::add_service(&mut env, &site.layout, &generation, service, instance);
+            let name = service.instance_name(instance);
+            if words.is_empty() {
+                service_words(site, &generation, service, &name, &env)?
+            } else {
+                words.to_vec()
+            }
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
-    Err(release_host::become_program(&command).into())
+    Err(release_host::become_program(&command, &settings).into())
+}
+
+fn named<'a>(config: &'a Config, name: &str, release: &ReleaseId) -> Result<&'a Service, Error> {
+    let found = config.services.iter().find(|service| service.name == name);
+    found.ok_or_else(|| no_service(name, release))
+}
+
+/// The caller's environment, as the user has it whom the process becomes.
+fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error> {
+    let mut env = caller();
+    if let Some(user) = settings.user.as_deref().map(|name| site.host.user(name)).transpose()?.flatten() {
+        let (home, shell) = (user.home.display().to_string(), user.shell.display().to_string());
+        let own = [("HOME", home), ("SHELL", shell), ("USER", user.name.clone()), ("LOGNAME", user.name)];
+        env.extend(own.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+    }
+    Ok(env)
 }
 
 /// What is known of a release that is here.
@@ -50,7 +89,8 @@ pub(crate) fn record(site: &Site, release: &ReleaseId) -> Result<ReleaseRecord, 
 pub(crate) fn env(site: &Site, record: &ReleaseRecord, caller: &Variables) -> Result<Variables, Error> {
     let ReleaseRecord { release, revision, config, .. } = record;
     let env_file = site.env_file(config)?;
-    Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller))
+    let cores = site.host.cores();
+    Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller, cores))
 }
 
 /// The command of a service, with what it needs to hand its work over.
@@ -58,17 +98,18 @@ fn service_words(
     site: &Site,
     generation: &Generation,
     service: &Service,
+    name: &str,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
     let words = environment::expand(&service.command, env)
         .map_err(|variable| undefined(&variable, &format!("services.{}.command", service.name)))?;
     match service.handover {
         Handover::Socket => {
-            make_way(site, generation, &service.name)?;
+            make_way(site, generation, name)?;
             let control_socket = has_control_socket(site, &generation.release)?;
             Ok(server::complete(words, service.first_wait(), control_socket))
         }
-        Handover::Overlap => Ok(worker::complete(words, &generation.program(&service.name))),
+        Handover::Overlap => Ok(worker::complete(words, &generation.program(name))),
         Handover::Replace => Ok(words),
     }
 }

@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod plan;
 mod recover;
+mod restart;
 mod retire;
 mod rollback;
 mod start;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             deploy::run(existing()?, screen, &request)
         }
         Command::Rollback { id, to, wait } => rollback::run(existing()?, screen, id.or(to), wait),
+        Command::Restart { services, wait } => restart::run(existing()?, screen, &services, wait),
         Command::Status => status::run(&existing()?, screen),
         Command::List => list::run(&existing()?, screen),
         Command::Log { id, step } => log::run(&existing()?, screen, id, step),
@@ -39,8 +41,10 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Check => check::run(&existing()?, screen),
         Command::Generate { kind } => generate::run(&existing()?, screen, kind),
         Command::Init => init::run(args.root, screen),
-        Command::Exec { release, service, generation, command } => {
-            exec::run(&existing()?, release, service.zip(generation), &command)
+        Command::Exec { release, service, generation, instance, command } => {
+            let booted = service.zip(generation);
+            let booted = booted.map(|(service, generation)| exec::Booted { service, generation, instance });
+            exec::run(&existing()?, release, booted, &command)
         }
         Command::Cron { command: None } => cron::list(&existing()?, screen),
         Command::Cron { command: Some(Cron::Run { name, at }) } => {

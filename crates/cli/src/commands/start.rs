@@ -2,7 +2,7 @@
 
 use release_core::event::Observer;
 use release_core::exit_code;
-use release_core::host::{Clock, Files, Services};
+use release_core::host::{Clock, Files, Processes, Services};
 use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
 use crate::road::{self, Target};
-use crate::site::Site;
+use crate::site::{Site, nothing_live};
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
@@ -37,7 +37,11 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
     let is_alive = |name: String| states.iter().any(|state| state.name == name && state.state.is_alive());
-    let services = record.config.services.iter().map(|service| generation.program(&service.name));
+    let cores = site.host.cores();
+    let instances = record.config.services.iter().flat_map(|service| {
+        service.instances_on(cores).into_iter().map(|instance| service.instance_name(instance))
+    });
+    let services = instances.map(|name| generation.program(&name));
     let forwarders = ports(&record.config).map(|(port, _)| port.program());
     Ok(!services.chain(forwarders).all(is_alive))
 }
@@ -86,18 +90,8 @@ fn is_old(program: &str, active: &Generation) -> bool {
 }
 
 fn active(site: &Site) -> Result<Run, Error> {
-    let state = site.state()?;
-    let nothing = || Error::Usage {
-        what: "nothing is live yet".to_owned(),
-        help: "deploy a revision first: `release deploy main`".to_owned(),
-    };
-    let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let release = &generation.release;
-    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
-    let record = record.filter(|_| site.exists(release)).ok_or_else(|| Error::Failed {
-        what: format!("{release} is active, but it or its record is not on the disk any more"),
-        help: "build it again: `release deploy --force`".to_owned(),
-    })?;
+    let (state, record) = (site.state()?, site.active_record()?);
+    let generation = site.serving(&state)?.ok_or_else(nothing_live)?;
     let target =
         Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)

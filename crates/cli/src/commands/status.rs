@@ -133,7 +133,7 @@ fn services(site: &Site, programs: &[ProgramState]) -> Result<Vec<ServiceState>,
 }
 
 fn service(site: &Site, program: &ProgramState) -> Result<Option<ServiceState>, Error> {
-    let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
+    let Some((name, Generation { release, .. })) = Generation::of_instance(&program.name) else {
         return Ok(None);
     };
     let draining = draining(site, program, &name, &release)?;
@@ -153,7 +153,7 @@ fn draining(
     let Some(times) = Draining::read(&site.host, &site.layout, &program.name)? else { return Ok(None) };
     let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let services = record.map(|record| record.config.services).unwrap_or_default();
-    let service = services.iter().find(|service| service.name == name);
+    let service = services.iter().find(|service| name.split('.').next() == Some(service.name.as_str()));
     let tasks_left = match (service, program.pid) {
         (Some(service), Some(pid)) => service.tasks_left(site.host.children(pid)?.len()),
         _ => None,

@@ -7,12 +7,16 @@
 mod builders;
 mod cron;
 mod fields;
+mod instances;
 mod lines;
 mod listen;
+mod log;
 mod parse;
 mod paths;
 mod problem;
+mod process;
 mod proxy;
+mod restart;
 mod services;
 mod size;
 mod stop;
@@ -28,9 +32,12 @@ use crate::command::Share;
 use crate::cron::Entry;
 use crate::server::Protocol;
 
+pub use instances::Instances;
 pub use listen::Listen;
+pub use log::Log;
 pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
+pub use process::{Bound, ProcessSettings, Resource, Umask};
 pub use proxy::{Files, Proxy, Serving, Tls};
 pub use size::Size;
 pub use wait::Wait;
@@ -239,6 +246,15 @@ pub struct Service {
     /// Variables for this service alone.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// How many of it run beside each other.
+    #[serde(default)]
+    pub instances: Instances,
+    /// As whom its processes run, and within what bounds.
+    #[serde(default)]
+    pub process: ProcessSettings,
+    /// How much is kept of what it prints.
+    #[serde(default)]
+    pub log: Log,
 }
 
 /// What releases had before they could say.

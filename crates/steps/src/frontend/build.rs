@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use release_core::cache_key::CacheKey;
 use release_core::command::{Command, Secret, Variables};
 use release_core::config::Frontend;
-use release_core::environment::INHERITED;
+use release_core::environment::{INHERITED, computed_names};
 use release_core::host::HostResult;
 use release_core::node_version;
 use release_core::run::Run;
@@ -210,9 +210,12 @@ fn environment(run: &Run) -> Variables {
     env
 }
 
-/// A hook and a terminal differ in these, and so do the paths of two releases.
+/// A hook and a terminal differ in these, and so do the paths of two releases; how many processors
+/// there are changes no bundle.
 fn is_of_the_caller(name: &str) -> bool {
-    INHERITED.contains(&name) || ["PATH", "VIRTUAL_ENV"].contains(&name)
+    INHERITED.contains(&name)
+        || ["PATH", "VIRTUAL_ENV"].contains(&name)
+        || computed_names().any(|computed| computed == name)
 }
 
 /// The version of the server's node, if it is one that the project takes.

@@ -1,5 +1,6 @@
 //! What would stop a deploy, found before the first change, and all of it at once.
 
+mod accounts;
 mod commands;
 mod live;
 mod nginx;
@@ -45,7 +46,17 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file, held_ports, crontab] {
+    for check in [places, space, linked_files] {
+        check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
+    }
+    problems.extend(service_problems(host, layout, config));
+    problems
+}
+
+/// Everything that would keep the services of a release that is built from running by `config`.
+pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for check in [env_file, accounts::accounts, held_ports, crontab] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
