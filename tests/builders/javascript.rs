@@ -18,6 +18,15 @@ fn builds(name: &'static str, lock: &str) -> Project {
     assert_eq!(project.text(BUILT), "is-number 7.0.0\n");
     assert_eq!(project.plan("frontend").0, "cached");
     println!("{name}: {:.1} s, from the cache {:.1} s", seconds(&first), seconds(&second));
+    project.commit("more.js", "");
+    let third = project.deploy();
+    assert!(third.built("frontend"), "{third}");
+    assert_eq!(project.text(BUILT), "is-number 7.0.0\n");
+    let told = project.sandbox.release(&["log", "--step", "frontend"]).exits(0);
+    // Berry may put packages anywhere.
+    let taken = told.out.contains("the packages are taken from the cache");
+    assert_eq!(taken, name != "berry", "{told}");
+    println!("{name}: {:.1} s with other code", seconds(&third));
     project.bump();
     let (state, why) = project.plan("frontend");
     assert!(state == "needed" && why.contains(&format!("{lock} changed")), "{state}: {why}");

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod assets;
 mod broken;
 mod cli;
 mod concurrent;

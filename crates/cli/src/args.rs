@@ -120,6 +120,22 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, required_unless_present = "service")]
         command: Vec<String>,
     },
+    /// Remove old releases, and what only they used
+    Prune {
+        /// Only say what would go, and how many bytes that frees
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Keep a release, however old it gets
+    Pin {
+        /// A release of `release list`; the active one by default
+        id: Option<ReleaseId>,
+    },
+    /// Let a pinned release go when its time comes
+    Unpin {
+        /// The release
+        id: ReleaseId,
+    },
     /// Show what runs at set times: when next, and how it went last
     Cron {
         #[command(subcommand)]

@@ -31,7 +31,7 @@ impl Site {
             what: format!("cannot find the root {}: {source}", named.display()),
             help: "name the app's deploy directory: `release --root /srv/shop …`".to_owned(),
         })?;
-        let layout = Layout::new(root_of_release(&root).map_or(root.clone(), Path::to_path_buf));
+        let layout = with_cache(Layout::new(root_of_release(&root).map_or(root.clone(), Path::to_path_buf)));
         let host = UnixHost::new(layout.clone())
             .map_err(|source| Error::Bug(format!("cannot start the runtime: {source}")))?;
         Ok(Self { layout, host })
@@ -163,6 +163,16 @@ fn root_of_release(path: &Path) -> Option<&Path> {
     let root = release.parent()?.parent()?;
     let layout = Layout::new(root);
     (release.parent()? == layout.releases() && layout.state().is_dir()).then_some(root)
+}
+
+/// The layout as the server's file has it, before there is a host to read it with.
+fn with_cache(layout: Layout) -> Layout {
+    let text = std::fs::read_to_string(layout.server_config()).unwrap_or_default();
+    match config::cache_of(Source { name: "release.yml", text: &text }) {
+        // Everybody who shares it must know it by one name: scripts hold their path.
+        Some(cache) => layout.caching_in(cache.canonicalize().unwrap_or(cache)),
+        None => layout,
+    }
 }
 
 /// Whether something is not said at all, on any line.

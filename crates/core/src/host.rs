@@ -1,12 +1,15 @@
 //! The one door to the machine: rules and steps reach files, processes, git and the clock only
 //! through these traits. `release-host` is the real machine, `release-testkit` a fake one.
 
+use std::any::Any;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Exit};
 use crate::config::Resource;
@@ -181,6 +184,9 @@ pub trait Files {
     fn remove(&self, path: &Path) -> HostResult<()>;
     /// Copies a tree to a place that does not exist yet, keeping modes and links.
     fn copy_tree(&self, from: &Path, to: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    /// Gives a file a second name, by a hard link where that can be, else by a copy. Makes the
+    /// directory of `to`, where nothing stands yet.
+    fn link_file(&self, from: &Path, to: &Path) -> HostResult<()>;
     /// Writes everything on the file system of `path` to the disk.
     fn sync(&self, path: &Path) -> HostResult<()>;
     /// The bytes that a tree takes on the disk; 0 when it is absent. Links are not followed.
@@ -262,12 +268,14 @@ pub trait Git {
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
     /// Writes the tree of `revision` into a new directory. It starts from `spare` where there is
     /// one, which is gone then: only files that nobody touched since they were checked out stay.
+    /// What is missing still shares its blocks with those of `like`, where the file system can.
     fn checkout(
         &self,
         repository: &Path,
         revision: &Revision,
         into: &CheckedOut,
         spare: &CheckedOut,
+        like: Option<&CheckedOut>,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
     /// Puts together the packs that many fetches left; quick where there are few.
@@ -294,6 +302,8 @@ pub struct Written {
     pub files: usize,
     /// How many of them were there already, in the spare tree.
     pub taken: usize,
+    /// How many share their blocks with those of a tree that is like it.
+    pub cloned: usize,
 }
 
 /// Why a name leads to no commit.
@@ -421,10 +431,50 @@ pub trait Clock {
     fn ignore_interruptions(&self);
 }
 
+/// A lock that is held until this is dropped.
+pub struct Held {
+    /// The run that was killed while it held the lock, if the last one was.
+    pub killed: Option<RunId>,
+    _guard: Box<dyn Any + Send>,
+}
+
+impl Held {
+    /// What `guard` gives back when it is dropped.
+    pub fn new(killed: Option<RunId>, guard: impl Any + Send) -> Self {
+        Self { killed, _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("killed", &self.killed).finish_non_exhaustive()
+    }
+}
+
+/// Who holds a lock, for those who wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The run.
+    pub run: RunId,
+    /// What it does, as it reads after "waiting for": `/srv/shop, which builds a venv`.
+    pub what: String,
+}
+
+/// Locks between the runs of several roots. The kernel gives them back, however a run ends.
+pub trait Locks {
+    /// Waits for the lock at `path` and holds it; `waiting` hears of each other holder once.
+    fn hold(&self, path: &Path, holder: &Holder, waiting: &dyn Fn(&str)) -> HostResult<Held>;
+    /// Holds the lock at `path` if nobody else does.
+    fn try_hold(&self, path: &Path, holder: &Holder) -> HostResult<Option<Held>>;
+}
+
 /// Everything outside.
 pub trait Host:
-    Files + Processes + Accounts + Git + Network + Services + Crontab + Clock + Send + Sync
+    Files + Processes + Accounts + Git + Network + Services + Crontab + Locks + Clock + Send + Sync
 {
 }
 
-impl<T: Files + Processes + Accounts + Git + Network + Services + Crontab + Clock + Send + Sync> Host for T {}
+impl<T: Files + Processes + Accounts + Git + Network + Services + Crontab + Locks + Clock + Send + Sync> Host
+    for T
+{
+}

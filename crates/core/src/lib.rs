@@ -26,6 +26,7 @@ pub mod cron;
 pub mod run;
 pub mod release_record;
 pub mod cache_key;
+pub mod assets;
 pub mod requirements;
 pub mod python_version;
 pub mod pyproject;

@@ -15,6 +15,7 @@ mod interruption;
 mod journal_file;
 mod lines;
 mod lock;
+mod locks;
 mod log;
 mod process;
 mod processes;

@@ -13,6 +13,7 @@ pub mod link_shared;
 pub mod venv;
 pub mod frontend;
 pub mod collect_static;
+pub mod keep_assets;
 pub mod check_app;
 pub mod migrate;
 pub mod boot;

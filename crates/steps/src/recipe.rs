@@ -14,6 +14,7 @@ use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
+use crate::keep_assets::KeepAssets;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
 use crate::ports::{ClosePorts, OpenPorts};
@@ -42,6 +43,7 @@ pub fn deploy() -> Plan {
         .together(Venv, Frontends)
         .step(CheckApp(start.clone()))
         .step(CollectStatic(start.clone()))
+        .step(KeepAssets)
         .step(Migrate(start))
         .step(Boot)
         .step(HealthCheck)
@@ -60,9 +62,10 @@ pub fn deploy() -> Plan {
 /// Makes a release active that exists already.
 ///
 /// The same road as the second half of a deploy: an old release is checked like a new one, and
-/// the one that is left serves until then.
+/// the one that is left serves until then. Pages of that one find their scripts afterwards, too.
 pub fn rollback() -> Plan {
     Plan::default()
+        .step(KeepAssets)
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)

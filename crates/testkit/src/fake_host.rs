@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use release_core::host::{Clock, HostError, HostResult, Space};
 use crate::accounts::People;
 use crate::crontab::Table;
 use crate::git::Repository;
+use crate::locks::Taken;
 use crate::network::Net;
 use crate::processes::Shell;
 use crate::services::Manager;
@@ -32,6 +33,7 @@ pub struct FakeHost {
     pub(crate) manager: Mutex<Manager>,
     pub(crate) crontab: Mutex<Table>,
     pub(crate) disk: Mutex<Disk>,
+    pub(crate) taken: Arc<Mutex<Taken>>,
     fate: Mutex<Fate>,
 }
 
@@ -69,6 +71,7 @@ impl Default for FakeHost {
             manager: Mutex::default(),
             crontab: Mutex::default(),
             disk: Mutex::new(Disk { space, unwritable: BTreeSet::new() }),
+            taken: Arc::default(),
             fate: Mutex::default(),
         }
     }

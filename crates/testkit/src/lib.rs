@@ -8,6 +8,7 @@ mod crontab;
 mod fake_host;
 mod files;
 mod git;
+mod locks;
 mod memory_journal;
 mod network;
 mod processes;

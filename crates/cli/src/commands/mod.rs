@@ -10,7 +10,9 @@ mod hook;
 mod init;
 mod list;
 mod log;
+mod pin;
 mod plan;
+mod prune;
 mod recover;
 mod restart;
 mod retire;
@@ -46,6 +48,9 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             let booted = booted.map(|(service, generation)| exec::Booted { service, generation, instance });
             exec::run(&existing()?, release, booted, &command)
         }
+        Command::Prune { dry_run } => prune::run(existing()?, screen, dry_run),
+        Command::Pin { id } => pin::pin(&existing()?, screen, id),
+        Command::Unpin { id } => pin::unpin(&existing()?, screen, &id),
         Command::Cron { command: None } => cron::list(&existing()?, screen),
         Command::Cron { command: Some(Cron::Run { name, at }) } => {
             cron::run(&existing()?, screen, &name, at.as_deref())

@@ -89,7 +89,8 @@ fn is_old(program: &str, active: &Generation) -> bool {
     Generation::of_program(program).is_some_and(|(_, generation)| generation != *active)
 }
 
-fn active(site: &Site) -> Result<Run, Error> {
+/// The run that made live what is live.
+pub(crate) fn active(site: &Site) -> Result<Run, Error> {
     let (state, record) = (site.state()?, site.active_record()?);
     let generation = site.serving(&state)?.ok_or_else(nothing_live)?;
     let target =

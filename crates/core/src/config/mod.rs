@@ -4,6 +4,7 @@
 //! `release.yml` at the root of the server overrides it, key by key. [`parse`] reports every
 //! problem of both at once.
 
+mod assets;
 mod builders;
 mod cron;
 mod fields;
@@ -27,15 +28,17 @@ pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use crate::command::Share;
 use crate::cron::Entry;
 use crate::server::Protocol;
 
+pub use assets::KeepAssets;
 pub use instances::Instances;
 pub use listen::Listen;
 pub use log::Log;
-pub use parse::{Source, parse, parse_origin};
+pub use parse::{Source, cache_of, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use process::{Bound, ProcessSettings, Resource, Umask};
 pub use proxy::{Files, Proxy, Serving, Tls};
@@ -52,6 +55,8 @@ pub struct Config {
     pub repository: Option<String>,
     /// The branch that is deployed when none is named, and the only one that a push deploys.
     pub branch: String,
+    /// Where what is built once is kept, on this server; `None` for the root's own `cache`.
+    pub cache: Option<PathBuf>,
     /// How many good releases stay on the disk.
     pub keep: usize,
     /// How long the old generation is kept running for a rollback in milliseconds; 0 is not at all.
@@ -81,6 +86,8 @@ pub struct Config {
     /// The static files that the proxy serves.
     #[serde(rename = "static")]
     pub static_files: Serving,
+    /// How long hashed static files of earlier releases stay beside those of the next ones.
+    pub keep_assets: KeepAssets,
     /// The uploads that the proxy serves.
     pub media: Serving,
     /// The proxy in front of the app.
@@ -93,6 +100,7 @@ impl Default for Config {
             app: String::new(),
             repository: None,
             branch: "main".to_owned(),
+            cache: None,
             keep: 5,
             warm: Wait::ZERO,
             python: Python::default(),
@@ -107,6 +115,7 @@ impl Default for Config {
             cron: Vec::new(),
             verify: None,
             static_files: Serving::default(),
+            keep_assets: KeepAssets::default(),
             media: Serving::default(),
             proxy: Proxy::default(),
         }

@@ -1,9 +1,11 @@
 //! Reads `release.yml` files into a [`Config`], with every problem at once.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_yaml::Value;
 
+use super::assets::keep_assets;
 use super::builders::{building, frontends, python};
 use super::cron::cron;
 use super::fields::{Fields, Report, name};
@@ -28,9 +30,13 @@ pub struct Source<'a> {
 pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Config, Problems> {
     let mut problems = Vec::new();
     let mut merged = Value::Null;
-    for source in [app, server].into_iter().flatten() {
+    for (source, is_server) in [(app, false), (server, true)] {
+        let Some(source) = source else { continue };
         let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
         if let Some(value) = document(&mut report) {
+            if !is_server {
+                refuse_places(&value, &mut report);
+            }
             config(value.clone(), &mut report);
             merge(&mut merged, value);
         }
@@ -60,6 +66,42 @@ pub fn parse_origin(server: Option<Source<'_>>) -> Result<(Option<String>, Optio
     }
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     Ok((text("repository"), text("branch")))
+}
+
+/// Where the server's file puts the cache, even if something else in it is wrong: what runs
+/// and what is told needs it too.
+pub fn cache_of(server: Source<'_>) -> Option<PathBuf> {
+    let value: Value = serde_yaml::from_str(server.text).ok()?;
+    let path = value.get("cache").and_then(Value::as_str)?;
+    place_problem(path).is_none().then(|| PathBuf::from(path))
+}
+
+/// What says where something is on a server has no place in a repository.
+fn refuse_places(value: &Value, report: &mut Report<'_>) {
+    if value.get("cache").is_some() {
+        let help = "write it into the release.yml at the root of the server".to_owned();
+        report.add(&["cache".to_owned()], "cache: is a matter of each server", Some(help));
+    }
+}
+
+fn cache(fields: &mut Fields, report: &mut Report<'_>) -> Option<PathBuf> {
+    let path: String = fields.take("cache", report)?;
+    if let Some(wrong) = place_problem(&path) {
+        let help = Some("name a directory of the server: `cache: /srv/cache`".to_owned());
+        report.add(&fields.at("cache"), format!("cache: `{path}` {wrong}"), help);
+    }
+    Some(path.into())
+}
+
+/// What is wrong with a path of the server; `None` if nothing is.
+fn place_problem(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        Some("does not begin with `/`")
+    } else if path.contains('\0') || path.split('/').any(|part| part == "..") {
+        Some("is no plain path")
+    } else {
+        None
+    }
 }
 
 fn document(report: &mut Report<'_>) -> Option<Value> {
@@ -105,6 +147,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         app: app(&mut fields, report),
         repository: fields.take("repository", report),
         branch: fields.take("branch", report).unwrap_or(default.branch),
+        cache: cache(&mut fields, report),
         keep: keep(&mut fields, report).unwrap_or(default.keep),
         warm: fields.take("warm", report).map_or(default.warm, |Minutes(wait)| wait),
         python: fields.value("python").map(|value| python(value, report)).unwrap_or_default(),
@@ -119,6 +162,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         cron: cron(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
         static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
+        keep_assets: keep_assets(&mut fields, report),
         media: serving(&mut fields, "media", ["/media/", "media"], report),
         proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
     };

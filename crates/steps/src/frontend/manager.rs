@@ -87,6 +87,11 @@ impl Manager {
         }
     }
 
+    /// Whether all that it installs lies in `node_modules`: Berry may put it anywhere.
+    pub(super) fn fills_node_modules(&self) -> bool {
+        self.kind != Kind::Berry
+    }
+
     /// The name of its program.
     pub(super) fn program(&self) -> &'static str {
         self.kind.program()

@@ -74,7 +74,7 @@ fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Probl
     if let Some((what, help)) = not_a_link(host, layout)? {
         problems.push(Problem::new(what, help));
     }
-    let inner = [layout.releases(), layout.shared(), layout.cache(), layout.state()];
+    let inner = [layout.releases(), layout.shared(), layout.state()].into_iter().chain(cache_places(layout));
     let mut places = vec![layout.root().to_path_buf()];
     for place in inner {
         // What is absent yet is made, and then it is the root that must be writable.
@@ -93,14 +93,36 @@ fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Probl
                 format!("move it away: `mv {path} {path}.before`"),
             ));
         } else if !host.is_writable(&place)? {
-            let path = place.display();
-            problems.push(Problem::new(
-                format!("this user may not write in {path}"),
-                format!("give it to the user who deploys: `sudo chown -R \"$USER\" {path}`"),
-            ));
+            problems.push(not_writable(layout, &place));
         }
     }
     Ok(())
+}
+
+/// Where a deploy makes files in the cache.
+fn cache_places(layout: &Layout) -> Vec<PathBuf> {
+    let below = ["venv", "bundle", "node", "tool"].map(|kind| layout.cache().join(kind));
+    let ours = [layout.cache(), layout.cache_locks(), layout.cache_roots(), layout.cache_trash()];
+    ours.into_iter().chain(below).collect()
+}
+
+fn not_writable(layout: &Layout, place: &Path) -> Problem {
+    let path = place.display();
+    let what = format!("this user may not write in {path}");
+    let cache = layout.cache();
+    if cache == layout.own_cache() || !place.starts_with(&cache) {
+        return Problem::new(
+            what,
+            format!("give it to the user who deploys: `sudo chown -R \"$USER\" {path}`"),
+        );
+    }
+    let cache = cache.display();
+    // The directories below keep the group, so that it is said once and for all.
+    let help = format!(
+        "let a group of all users who share it write there: `sudo chgrp -R GROUP {cache}; sudo find {cache} \
+         -maxdepth 1 -type d -exec chmod 2775 {{}} +`"
+    );
+    Problem::new(what, help)
 }
 
 /// A deploy needs this much at least, however small the app.
