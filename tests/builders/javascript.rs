@@ -97,3 +97,17 @@ fn a_node_that_does_not_fit_is_told_before_anything_is_built() {
     project.sandbox.release(&["deploy"]).exits(3).says("node v1.2.3 is wanted (.nvmrc), and node here is v");
     assert!(project.sandbox.releases().is_empty());
 }
+
+#[test]
+fn a_build_that_gets_no_more_memory_says_why() {
+    let project = Project::new("npm", "build: {nice: 5, memory: 256m}\n");
+    let greedy = "console.log('nice', require('os').getPriority());\n\
+                  for (const all = [];;) all.push(Buffer.alloc(16 << 20, 1));\n";
+    project.commit("build.js", greedy);
+    let failed = project.sandbox.release(&["deploy"]).exits(3);
+    failed
+        .says("nice 5")
+        .says("Array buffer allocation failed")
+        .says("`build: {memory: 256m}` of release.yml");
+    assert!(project.sandbox.releases().is_empty());
+}

@@ -9,7 +9,7 @@ use crate::support::{Journal, Pace, Running, Sandbox, times};
 
 /// The steps before which users cannot notice anything, and by which signals find a deploy.
 const SIGNALS: [(Signal, &str); 3] =
-    [(Signal::INT, "collect-static"), (Signal::TERM, "boot"), (Signal::HUP, "health-check")];
+    [(Signal::INT, "check-app"), (Signal::TERM, "boot"), (Signal::HUP, "health-check")];
 
 /// The one of two revisions that is not live.
 struct Pair([String; 2]);

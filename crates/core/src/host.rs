@@ -203,11 +203,16 @@ pub trait Processes {
     /// prints (a `\r` ends one too). At the limit, or when the run is interrupted, the whole
     /// group is ended.
     fn run(&self, command: &Command, line: &mut dyn FnMut(&str)) -> HostResult<Exit>;
+    /// Runs a command that only tells a fact, such as `node --version`, and gives its lines. What
+    /// was told once is not asked again.
+    fn inquire(&self, command: &Command) -> HostResult<(Exit, Vec<String>)>;
     /// The path of `program` as `PATH` finds it.
     fn find_program(&self, program: &str) -> Option<PathBuf>;
     /// Ends every process that `run` started and left behind (its environment names the run),
     /// and says how many there were.
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
+    /// The processes that process `pid` started itself and that still run, by id.
+    fn children(&self, pid: u32) -> HostResult<Vec<u32>>;
     /// The processors that this process may use: by its affinity, and the quota of its control group.
     fn cores(&self) -> usize;
     /// The processes that run from below `directory`: by executable, working directory, mapped or

@@ -9,6 +9,7 @@ use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
 use crate::configure::{Adopt, Configure};
 use crate::cron::{AddEntries, KeepEntries};
+use crate::django::Start;
 use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::hand_over::HandOver;
@@ -33,15 +34,17 @@ use crate::verify::Verify;
 /// do not know. Once `Verify` has asked from outside, the new release serves for good: the old one is
 /// drained and old releases go.
 pub fn deploy() -> Plan {
+    // To start the app costs more than most of what it is asked then.
+    let start = Start::default();
     Plan::default()
         .step(Record)
         .step(Checkout)
         .step(LinkShared)
         .together(Venv, Frontends)
-        .step(CollectStatic)
+        .step(CheckApp(start.clone()))
+        .step(CollectStatic(start.clone()))
         .step(KeepAssets)
-        .step(CheckApp)
-        .step(Migrate)
+        .step(Migrate(start))
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)

@@ -104,15 +104,16 @@ fn target(cx: &Context<'_>, entry: &Path) -> PathBuf {
 /// Builds the environment where it stays: its scripts hold its path.
 fn install(cx: &Context<'_>, wanted: &Wanted, entry: &Path) -> Result<(), StepError> {
     let program =
-        wanted.tool.program(cx, &wanted.interpreter).map_err(|error| explain(error, &wanted.tool))?;
+        wanted.tool.program(cx, &wanted.interpreter).map_err(|error| explain(cx, error, &wanted.tool))?;
     for command in commands(cx.run, wanted, entry, &program) {
-        cx.run(&command).map_err(|error| explain(error, &wanted.tool))?;
+        cx.run(&command.share(cx.run.config.build.share()))
+            .map_err(|error| explain(cx, error, &wanted.tool))?;
     }
     Ok(())
 }
 
-fn explain(error: StepError, tool: &Tool) -> StepError {
-    explain_killed(error, |error| explain_output(error, tool))
+fn explain(cx: &Context<'_>, error: StepError, tool: &Tool) -> StepError {
+    explain_killed(cx.run, error, |error| explain_output(error, tool))
 }
 
 fn explain_output(error: StepError, tool: &Tool) -> StepError {

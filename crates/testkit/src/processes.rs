@@ -53,6 +53,7 @@ pub(crate) struct Shell {
     programs: BTreeMap<String, PathBuf>,
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
+    children: BTreeMap<u32, Vec<u32>>,
     families: BTreeMap<String, Vec<ProcessFiles>>,
 }
 
@@ -103,6 +104,11 @@ impl FakeHost {
         lock(&self.shell).using.insert(directory.into(), pids);
     }
 
+    /// Which processes the process `pid` started.
+    pub fn set_children(&self, pid: u32, pids: &[u32]) {
+        lock(&self.shell).children.insert(pid, pids.to_owned());
+    }
+
     /// The processes of a program; `None` for what may not be read.
     pub fn set_family(&self, program: &str, files: &[Option<&[&str]>]) {
         let process = |(index, files): (usize, &Option<&[&str]>)| ProcessFiles {
@@ -133,6 +139,17 @@ impl Processes for FakeHost {
         self.check_interruption()?;
         answer.lines.iter().for_each(|text| line(text));
         Ok(answer.exit)
+    }
+
+    fn inquire(&self, command: &Command) -> HostResult<(Exit, Vec<String>)> {
+        let mut lines = Vec::new();
+        let exit = self.run(command, &mut |line| lines.push(line.to_owned()))?;
+        Ok((exit, lines))
+    }
+
+    fn children(&self, pid: u32) -> HostResult<Vec<u32>> {
+        self.ask("children", pid.to_string().as_ref())?;
+        Ok(lock(&self.shell).children.get(&pid).cloned().unwrap_or_default())
     }
 
     fn find_program(&self, program: &str) -> Option<PathBuf> {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use release_core::draining::Draining;
 use release_core::exit_code;
-use release_core::host::Services;
+use release_core::host::{Processes, Services};
 use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
@@ -155,7 +155,7 @@ fn draining(
     let services = record.map(|record| record.config.services).unwrap_or_default();
     let service = services.iter().find(|service| name.split('.').next() == Some(service.name.as_str()));
     let tasks_left = match (service, program.pid) {
-        (Some(service), Some(pid)) => service.tasks_left(release_host::children(pid)?),
+        (Some(service), Some(pid)) => service.tasks_left(site.host.children(pid)?.len()),
         _ => None,
     };
     Ok(Some(DrainingSince { times, tasks_left }))

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::command::Share;
 use crate::cron::Entry;
 use crate::server::Protocol;
 
@@ -62,6 +63,8 @@ pub struct Config {
     pub warm: Wait,
     /// The Python environment.
     pub python: Python,
+    /// What installing and building may take of the machine.
+    pub build: Building,
     /// The front ends; `None` to look for one.
     pub frontend: Option<Vec<Frontend>>,
     /// The Django project; `None` for another kind of app.
@@ -101,6 +104,7 @@ impl Default for Config {
             keep: 5,
             warm: Wait::ZERO,
             python: Python::default(),
+            build: Building::default(),
             frontend: None,
             django: None,
             linked_dirs: Vec::new(),
@@ -135,6 +139,23 @@ pub struct Python {
     pub extras: Vec<String>,
     /// Packages to install after all others: names, `git+https://…`, paths.
     pub packages: Vec<String>,
+}
+
+/// What installing and building may take of the machine, whose site goes on meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Building {
+    /// How far it stands back for others, from 1 to 19.
+    pub nice: Option<u8>,
+    /// How much memory each of its processes may write to.
+    pub memory: Option<Size>,
+}
+
+impl Building {
+    /// For the commands.
+    pub fn share(&self) -> Share {
+        Share { nice: self.nice, memory: self.memory.map(|memory| memory.0) }
+    }
 }
 
 /// What installs the packages.
@@ -264,6 +285,17 @@ pub enum Handover {
     Replace,
 }
 
+impl Handover {
+    /// How long a service must stay well. A worker answers nobody: its time runs from its start,
+    /// and has to be enough for it to find out that it cannot.
+    fn settle(self) -> Wait {
+        match self {
+            Handover::Socket => Health::default().settle,
+            Handover::Overlap | Handover::Replace => Wait::seconds(3),
+        }
+    }
+}
+
 /// How a service shows that it is well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -276,7 +308,7 @@ pub struct Health {
     pub host: String,
     /// How long it may take until the first good answer.
     pub timeout: Wait,
-    /// How long after its start it must stay well before it gets users.
+    /// How long after its first good answer it must stay well before it gets users.
     pub settle: Wait,
     /// How many requests wake its workers up before it gets users.
     pub warm_up: usize,
@@ -289,7 +321,7 @@ impl Default for Health {
             path: "/".to_owned(),
             host: "localhost".to_owned(),
             timeout: Wait::seconds(60),
-            settle: Wait::seconds(3),
+            settle: Wait::seconds(1),
             warm_up: 8,
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_yaml::Value;
 
 use super::assets::keep_assets;
-use super::builders::{frontends, python};
+use super::builders::{building, frontends, python};
 use super::cron::cron;
 use super::fields::{Fields, Report, name};
 use super::paths::{check_linked, clean, problem};
@@ -151,6 +151,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         keep: keep(&mut fields, report).unwrap_or(default.keep),
         warm: fields.take("warm", report).map_or(default.warm, |Minutes(wait)| wait),
         python: fields.value("python").map(|value| python(value, report)).unwrap_or_default(),
+        build: fields.value("build").map(|value| building(value, report)).unwrap_or_default(),
         frontend: frontends(&mut fields, report),
         django: fields.value("django").and_then(|value| django(value, report)),
         linked_dirs: fields.take("linked_dirs", report).unwrap_or_default(),

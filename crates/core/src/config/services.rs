@@ -61,7 +61,7 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
             format!("services.{key}.command starts processes in the background, where nobody could end them");
         report.add(&fields.at("command"), what, help);
     }
-    let usual = Health { protocol: server.protocol(&words), ..Health::default() };
+    let usual = Health { protocol: server.protocol(&words), settle: handover.settle(), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
     let drain = fields.take("drain", report).unwrap_or(server.drain());
     let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));

@@ -1,5 +1,5 @@
 use super::{
-    Config, Frontend, Handover, Installer, Instances, ProcessSettings, Service, Source, Wait, parse,
+    Config, Frontend, Handover, Installer, Instances, ProcessSettings, Service, Size, Source, Wait, parse,
 };
 use crate::server::Protocol;
 
@@ -351,6 +351,31 @@ fn a_worker_stops_by_a_ladder_of_signals() {
 fn a_variable_that_no_environment_can_hold_is_refused() {
     let problems = app(&format!("{MINIMAL}env: {{A: \"x\\0y\", B: \"two\\nlines\"}}\n")).unwrap_err();
     assert_eq!(problems, ["release.yml:5: env.A holds a NUL, which no environment can"]);
+}
+
+#[test]
+fn building_can_be_held_back_within_reason() {
+    let build = |text: &str| app(&format!("{MINIMAL}build: {text}\n")).map(|config| config.build);
+    let held = build("{nice: 10, memory: 1g}").unwrap();
+    assert_eq!((held.nice, held.memory), (Some(10), Some(Size(1 << 30))));
+    assert_eq!(build("{}").unwrap(), app(MINIMAL).unwrap().build);
+    let problems = build("{nice: 20, memory: 10m, memroy: 1g}").unwrap_err();
+    assert_eq!(
+        problems.iter().map(|problem| problem.split(": ").nth(1).unwrap()).collect::<Vec<_>>(),
+        ["build.nice", "build.memory", "unknown key `build.memroy` (help"],
+        "{problems:?}"
+    );
+    assert!(problems[0].ends_with(
+        "20 is not from 1 to 19 (help: 1 stands back a little, 19 as far as can be: `build: {nice: 10}`)"
+    ));
+}
+
+#[test]
+fn a_worker_has_longer_to_find_out_that_it_cannot_work() {
+    let worker = "services: {worker: {command: celery -A shop worker, handover: overlap}}\n";
+    let settle = |text: &str| app(text).unwrap().services[0].health.settle;
+    assert_eq!(settle(MINIMAL), Wait::seconds(1));
+    assert_eq!(settle(&format!("app: shop\n{worker}")), Wait::seconds(3));
 }
 
 #[test]

@@ -60,8 +60,11 @@ impl Bundle {
     /// Installs what the front end needs, and builds it.
     fn run(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
         let called = self.called(cx, directory)?;
-        let run =
-            |words: Vec<String>| cx.run(&command(cx, &words, directory, called.as_ref())?).map_err(explain);
+        let run = |words: Vec<String>| {
+            let command = command(cx, &words, directory, called.as_ref())?;
+            let limited = command.share(cx.run.config.build.share());
+            cx.run(&limited).map_err(|error| explain_killed(cx.run, error, explain_output))
+        };
         let [install, build] = self.words();
         let install = install?;
         match &self.packages {
@@ -269,10 +272,6 @@ fn command(
         None => Command::new(find(cx, &words[0])?, directory),
     };
     Ok(command.args(&words[1..]).env(env))
-}
-
-fn explain(error: StepError) -> StepError {
-    explain_killed(error, explain_output)
 }
 
 fn explain_output(error: StepError) -> StepError {

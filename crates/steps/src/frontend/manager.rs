@@ -130,9 +130,9 @@ impl Manager {
             .var("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0")
             .var("COREPACK_ENABLE_NETWORK", "0")
             .limit(Duration::from_secs(60));
-        let mut version = String::new();
-        let exit = cx.host.run(&asked, &mut |line| line.clone_into(&mut version))?;
-        let fits = exit.success() && major(&version) == major(&self.version);
+        let (exit, lines) = cx.host.inquire(&asked)?;
+        let version = lines.last().map_or("", String::as_str);
+        let fits = exit.success() && major(version) == major(&self.version);
         Ok(fits.then_some(program))
     }
 

@@ -13,8 +13,8 @@ use super::manager::find;
 pub(super) fn fitting_node(cx: &Context<'_>, frontend: &Frontend) -> Result<String, StepError> {
     let node = find(cx, "node")?;
     let asked = Command::new(node, cx.run.layout.root()).args(["--version"]);
-    let mut version = String::new();
-    cx.host.run(&asked, &mut |line| line.clone_into(&mut version))?;
+    let (_, mut lines) = cx.host.inquire(&asked)?;
+    let version = lines.pop().unwrap_or_default();
     let package = detect::package(cx, &frontend.directory)?.unwrap_or_default();
     let file = version_file(cx, &frontend.directory)?;
     let file = file.as_ref().map(|(name, text)| (*name, text.as_str()));
