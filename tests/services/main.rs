@@ -11,12 +11,14 @@ mod support;
 
 mod boot;
 mod broker;
+mod cron;
 mod load;
 mod ports;
 mod proof;
 mod proxies;
 mod servers;
 mod reload;
+mod settings;
 mod site;
 mod support_proxies;
 mod websocket;

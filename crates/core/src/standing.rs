@@ -39,10 +39,11 @@ impl Layout {
     }
 }
 
-/// What a master of `service` keeps from its start to its end, as text to compare: its command and its
-/// variables, those of the `env_file` too, and its Python environment.
+/// What a master of `service` keeps from its start to its end, as text to compare: its command, its
+/// variables, those of the `env_file` too, its process settings, and its Python environment.
 pub fn started_with(config: &Config, service: &Service, env_file: &[u8], venv: &Path) -> String {
-    let variables = serde_json::to_vec(&(&config.env, &service.env)).expect("names and texts");
+    let variables =
+        serde_json::to_vec(&(&config.env, &service.env, &service.process)).expect("names and texts");
     let key = CacheKey::new("standing", 1)
         .with("command", &service.command)
         .with("patience", service.patience().as_millis().to_string())

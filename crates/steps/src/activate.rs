@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use release_core::config::{Handover, Service};
+use release_core::config::{Config, Handover, Service};
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
@@ -11,6 +11,7 @@ use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::services_of;
 use crate::reload;
 use crate::restored::{check_restored, revive};
 
@@ -47,8 +48,9 @@ impl Step for Activate {
         }
         host.sync(&layout.release(release))?;
         remember_foreign(cx)?;
-        link_sockets(cx, &cx.run.generation)?;
+        link_sockets(cx, &cx.run.generation, &cx.run.config.services)?;
         point_current(host, layout, &layout.current_target(release))?;
+        forget_previous(cx)?;
         if points_at(host, layout, release)? {
             return Ok(Outcome::Done);
         }
@@ -113,13 +115,23 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 }
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
-    let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for service in cx.run.config.listening() {
-        if !serves(cx, generation, service, To::Own)? && !master_serves(cx, generation, service)? {
+    leads_to(cx.host, &cx.run.layout, &cx.run.generation, &cx.run.config)
+}
+
+/// Whether users reach this very generation, or the masters that belong to no release.
+pub fn leads_to(
+    host: &dyn Host,
+    layout: &Layout,
+    generation: &Generation,
+    config: &Config,
+) -> HostResult<bool> {
+    for service in config.listening() {
+        let is_own = serves(host, layout, generation, service, To::Own)?;
+        if !is_own && !master_serves(host, layout, generation, service)? {
             return Ok(false);
         }
     }
-    points_at(cx.host, layout, &generation.release)
+    points_at(host, layout, &generation.release)
 }
 
 /// An app that is taken over from another tool has a `current` that our journal knows nothing of.
@@ -138,8 +150,9 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 }
 
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
-fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
-    cx.run.config.listening().try_for_each(|service| point_links(cx, generation, service, To::Own))
+fn link_sockets(cx: &Context<'_>, generation: &Generation, services: &[Service]) -> HostResult<()> {
+    let mut listening = services.iter().filter(|service| service.handover.listens());
+    listening.try_for_each(|service| point_links(cx, generation, service, To::Own))
 }
 
 /// Who answers at the names of a service.
@@ -166,17 +179,24 @@ pub(crate) fn point_links(
 
 /// Whether those names lead to the master.
 pub(crate) fn master_serves(
-    cx: &Context<'_>,
+    host: &dyn Host,
+    layout: &Layout,
     generation: &Generation,
     service: &Service,
 ) -> HostResult<bool> {
-    Ok(service.handover == Handover::Reload && serves(cx, generation, service, To::Master)?)
+    Ok(service.handover == Handover::Reload && serves(host, layout, generation, service, To::Master)?)
 }
 
-fn serves(cx: &Context<'_>, generation: &Generation, service: &Service, to: To) -> HostResult<bool> {
-    let target = target(&cx.run.layout, generation, service, to);
-    for link in links(&cx.run.layout, &generation.release, service) {
-        if cx.host.read_link(&link)?.as_ref() != Some(&target) {
+fn serves(
+    host: &dyn Host,
+    layout: &Layout,
+    generation: &Generation,
+    service: &Service,
+    to: To,
+) -> HostResult<bool> {
+    let target = target(layout, generation, service, to);
+    for link in links(layout, &generation.release, service) {
+        if host.read_link(&link)?.as_ref() != Some(&target) {
             return Ok(false);
         }
     }
@@ -196,9 +216,30 @@ fn links(layout: &Layout, release: &ReleaseId, service: &Service) -> Vec<PathBuf
 }
 
 fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {
-    if previous.release == *cx.run.release() {
-        return link_sockets(cx, previous);
-    }
     let layout = &cx.run.layout;
+    if previous.release == *cx.run.release() {
+        let services = services_of(cx, previous);
+        link_sockets(cx, previous, &services)?;
+        return unlink_sockets(cx, &cx.run.config.services, &services);
+    }
     point_current(cx.host, layout, &layout.current_target(&previous.release))
+}
+
+/// Removes the names of the services that a restart of the same release took away.
+fn forget_previous(cx: &Context<'_>) -> HostResult<()> {
+    match &cx.run.previous {
+        Some(previous) if previous.release == *cx.run.release() => {
+            unlink_sockets(cx, &services_of(cx, previous), &cx.run.config.services)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unlink_sockets(cx: &Context<'_>, gone: &[Service], kept: &[Service]) -> HostResult<()> {
+    let names = |services: &[Service]| -> Vec<PathBuf> {
+        let listening = services.iter().filter(|service| service.handover.listens());
+        listening.flat_map(|service| links(&cx.run.layout, cx.run.release(), service)).collect()
+    };
+    let kept = names(kept);
+    names(gone).iter().filter(|link| !kept.contains(link)).try_for_each(|link| cx.host.remove(link))
 }

@@ -1,32 +1,55 @@
 //! The programs that the process manager runs for us.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use release_core::config::{Handover, Service};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::run::Run;
-use release_core::service::{Program, ProgramState, Running};
+use release_core::service::{Program, ProgramState, Running, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::retire::RETIRE;
 
-/// The service of `generation` as the process manager runs it: through the door that sets its
-/// environment.
-pub(crate) fn program(run: &Run, generation: &Generation, service: &Service) -> Program {
+/// Every program of `services` in `generation`, with its service, in the order in which they start.
+pub(crate) fn programs<'a>(
+    run: &'a Run,
+    generation: &'a Generation,
+    services: &'a [Service],
+) -> impl Iterator<Item = (&'a Service, Program)> {
+    services.iter().zip(1..).flat_map(move |(service, order)| {
+        let instances = service.instances_on(run.cores).into_iter();
+        instances.map(move |instance| (service, program(run, generation, service, instance, order)))
+    })
+}
+
+/// One instance of a service of `generation` as the process manager runs it: through the door
+/// that sets its environment.
+fn program(
+    run: &Run,
+    generation: &Generation,
+    service: &Service,
+    instance: Option<u32>,
+    order: u32,
+) -> Program {
     let number = generation.number.to_string();
     let which =
         ["--release", generation.release.as_str(), "--service", &service.name, "--generation", &number];
-    let name = generation.program(&service.name);
+    let instance_words = instance.map(|number| ["--instance".to_owned(), number.to_string()]);
+    let which = which.map(str::to_owned).into_iter().chain(instance_words.into_iter().flatten());
+    let name = generation.program(&service.instance_name(instance));
     let ladder = service.ladder();
     let first = ladder.first().map_or("TERM", |rung| rung.signal.as_str());
     Program {
-        command: run.door.iter().cloned().chain(which.map(str::to_owned)).collect(),
+        command: run.door.iter().cloned().chain(which).collect(),
         directory: run.layout.release(&generation.release),
         stop_signal: first.to_owned(),
         stop_wait: service.patience(),
         climb: climb(service),
         log: run.layout.service_log(&name),
+        rotation: service.log,
+        order,
         restart: true,
         name,
     }
@@ -76,6 +99,7 @@ pub(crate) struct OldWorker {
     /// `None` where the record of its release cannot be read.
     pub(crate) service: Option<Service>,
     pub(crate) alive: bool,
+    order: Option<usize>,
 }
 
 impl OldWorker {
@@ -84,7 +108,7 @@ impl OldWorker {
     }
 }
 
-/// Every such program among those that the process manager knows.
+/// Every such program among those that the process manager knows, the last to start first.
 pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Vec<OldWorker> {
     let mut found = Vec::new();
     for state in states {
@@ -92,19 +116,38 @@ pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Vec<OldW
         if generation == cx.run.generation || name == RETIRE {
             continue;
         }
-        let service = services_of(cx, &generation).into_iter().find(|service| service.name == name);
-        let worker =
-            OldWorker { name: state.name.clone(), generation, service, alive: state.state.is_alive() };
+        let known = services_of(cx, &generation);
+        let order = known.iter().position(|service| service.name == name);
+        let service = order.map(|order| known[order].clone());
+        let alive = state.state.is_alive();
+        let worker = OldWorker { name: state.name.clone(), generation, service, order, alive };
         if !worker.handover().listens() {
             found.push(worker);
         }
     }
+    found.sort_by_key(|worker| Reverse(worker.order));
     found
+}
+
+/// The programs of a generation that the process manager knows, the last to start first.
+pub(crate) fn latest_first(
+    cx: &Context<'_>,
+    generation: &Generation,
+    states: &[ProgramState],
+) -> Vec<String> {
+    let services = services_of(cx, generation);
+    let order = |name: &String| {
+        let service = Generation::of_program(name).map(|(service, _)| service).unwrap_or_default();
+        Reverse(services.iter().position(|known| known.name == service))
+    };
+    let mut names: Vec<String> = programs_of(states, generation).map(|state| state.name.clone()).collect();
+    names.sort_by_key(order);
+    names
 }
 
 /// The services of a generation, as its release's record has them.
 pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Service> {
     // A record that cannot be read must not keep anything from ending or coming back.
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
+    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
     record.map(|record| record.config.services).unwrap_or_default()
 }

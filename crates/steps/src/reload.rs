@@ -21,7 +21,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 use crate::activate::{To, master_serves, point_links};
 use crate::answer::{Answer, Question};
 use crate::drain::wait_until_quiet;
-use crate::programs::program;
+use crate::programs::programs;
 use master::Master;
 
 pub use master::stamp;
@@ -126,10 +126,11 @@ pub(crate) fn stand_in(cx: &Context<'_>, previous: &Generation) -> Result<(), St
     let config = config_of(cx, previous);
     for (service, _) in config.reloading() {
         let master = Master { cx, generation: previous, config: &config, service };
-        if master.runs_it()? && master_serves(cx, previous, service)? {
+        if master.runs_it()? && master_serves(cx.host, &cx.run.layout, previous, service)? {
             continue;
         }
-        cx.host.start(&[program(cx.run, previous, service)])?;
+        let own = programs(cx.run, previous, std::slice::from_ref(service)).map(|(_, program)| program);
+        cx.host.start(&own.collect::<Vec<_>>())?;
         let socket = cx.run.layout.socket(previous, &service.name);
         let question = Question::health(socket, &service.health);
         // Whether it serves is asked afterwards: there is no better place to go back to.
@@ -152,7 +153,7 @@ pub(crate) fn return_to(cx: &Context<'_>, previous: Option<&Generation>) {
 
 fn config_of(cx: &Context<'_>, generation: &Generation) -> Config {
     // A record that cannot be read must not keep anything from ending or coming back.
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
+    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
     record.map(|record| record.config).unwrap_or_default()
 }
 
@@ -168,7 +169,9 @@ fn superfluous(cx: &Context<'_>, generation: &Generation, config: &Config) -> Ho
     let mut found = Vec::new();
     for (service, _) in config.reloading() {
         let own = generation.program(&service.name);
-        if states.iter().any(|state| state.name == own) && master_serves(cx, generation, service)? {
+        if states.iter().any(|state| state.name == own)
+            && master_serves(cx.host, layout, generation, service)?
+        {
             found.push((own, layout.socket(generation, &service.name), service.drain.0));
         }
     }

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use release_core::command::{Command, Variables};
-use release_core::config::{Handover, Service};
+use release_core::command::{Command, Secret, Variables};
+use release_core::config::{Config, Handover, ProcessSettings, Service};
 use release_core::environment;
-use release_core::host::{Files, Network};
+use release_core::host::{Accounts, Files, Network, Processes};
 use release_core::layout::Layout;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
@@ -16,65 +16,111 @@ use release_steps::reload;
 use crate::error::Error;
 use crate::site::{Site, caller};
 
+/// One service of one boot of a release, as the process manager asks for it.
+pub(crate) struct Booted {
+    pub(crate) service: String,
+    pub(crate) generation: u32,
+    /// Which of several.
+    pub(crate) instance: Option<u32>,
+}
+
 /// Becomes `words`, or the command of a service; comes back only if that fails.
 pub(crate) fn run(
     site: &Site,
     release: Option<ReleaseId>,
-    service: Option<(String, u32)>,
+    booted: Option<Booted>,
     words: &[String],
 ) -> Result<u8, Error> {
     let release = match release {
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
-    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
-    let record = record.ok_or_else(|| unknown(&release))?;
-    let env_file = site.env_file(&record.config)?;
-    let mut env = environment::of_release(
-        &site.layout,
-        &release,
-        &record.revision,
-        &record.config,
-        &env_file,
-        &caller(),
-    );
-    let words = match service {
+    let record = match &booted {
+        Some(Booted { generation, .. }) => {
+            let generation = Generation { release: release.clone(), number: *generation };
+            let record = ReleaseRecord::of_generation(&site.host, &site.layout, &generation)?;
+            record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?
+        }
+        None => record(site, &release)?,
+    };
+    let service = match &booted {
+        Some(booted) => Some(named(&record.config, &booted.service, &release)?),
+        None => None,
+    };
+    let settings = service.map(|service| service.process.clone()).unwrap_or_default();
+    let mut env = env(site, &record, &caller_as(site, &settings)?)?;
+    let words = match service.zip(booted) {
         None => words.to_vec(),
-        Some((name, number)) => {
-            let generation = Generation { release: release.clone(), number };
-            let found = record.config.services.iter().find(|service| service.name == name);
-            let service = found.ok_or_else(|| no_service(&name, &release))?;
-            env.extend(environment::of_service(&site.layout, &generation, service));
-            if words.is_empty() { service_words(site, &generation, service, &env)? } else { words.to_vec() }
+        Some((service, Booted { generation, instance, .. })) => {
+            let generation = Generation { release: release.clone(), number: generation };
+            environment::add_service(&mut env, &site.layout, &generation, service, instance);
+            let name = service.instance_name(instance);
+            if words.is_empty() {
+                service_words(site, &generation, service, &name, &env)?
+            } else {
+                words.to_vec()
+            }
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
-    Err(release_host::become_program(&command).into())
+    Err(release_host::become_program(&command, &settings).into())
 }
 
-/// Becomes the master of `service`, which finds everything through `current`; comes back only if that fails.
-pub(crate) fn standing(site: &Site, service: &str) -> Result<u8, Error> {
+fn named<'a>(config: &'a Config, name: &str, release: &ReleaseId) -> Result<&'a Service, Error> {
+    let found = config.services.iter().find(|service| service.name == name);
+    found.ok_or_else(|| no_service(name, release))
+}
+
+/// The caller's environment, as the user has it whom the process becomes.
+fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error> {
+    let mut env = caller();
+    if let Some(user) = settings.user.as_deref().map(|name| site.host.user(name)).transpose()?.flatten() {
+        let (home, shell) = (user.home.display().to_string(), user.shell.display().to_string());
+        let own = [("HOME", home), ("SHELL", shell), ("USER", user.name.clone()), ("LOGNAME", user.name)];
+        env.extend(own.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+    }
+    Ok(env)
+}
+
+/// What is known of a release that is here.
+pub(crate) fn record(site: &Site, release: &ReleaseId) -> Result<ReleaseRecord, Error> {
+    let record = ReleaseRecord::read(&site.host, &site.layout, release)?.filter(|_| site.exists(release));
+    record.ok_or_else(|| unknown(release))
+}
+
+/// The environment of a release, for somebody with the variables `caller`.
+pub(crate) fn env(site: &Site, record: &ReleaseRecord, caller: &Variables) -> Result<Variables, Error> {
+    let ReleaseRecord { release, revision, config, .. } = record;
+    let env_file = site.env_file(config)?;
+    let cores = site.host.cores();
+    Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller, cores))
+}
+
+/// Becomes the master of `service`, which finds everything through `current`; comes back only if
+/// that fails. The release and the boot are those for which it was started first.
+pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32)>) -> Result<u8, Error> {
     let (layout, host) = (&site.layout, &site.host);
     let release = site.current()?.ok_or_else(nothing_live)?;
-    let record = ReleaseRecord::read(host, layout, &release)?.ok_or_else(|| unknown(&release))?;
-    let config = &record.config;
-    let found = config.services.iter().find(|known| known.name == service);
-    let service = found.ok_or_else(|| no_service(service, &release))?;
-    let env_file = site.env_file(config)?;
-    let env = environment::of_release(layout, &release, &record.revision, config, &env_file, &caller());
+    let first = first.map(|(release, number)| Generation { release, number });
+    let record = match first.filter(|first| first.release == release) {
+        Some(first) => {
+            ReleaseRecord::of_generation(host, layout, &first)?.ok_or_else(|| unknown(&release))?
+        }
+        None => record(site, &release)?,
+    };
+    let service = named(&record.config, service, &release)?;
+    let settings = &service.process;
+    let env = env(site, &record, &caller_as(site, settings)?)?;
     let env = environment::of_standing(layout, &env, service);
     let words = expand(service, &env)?;
     let words = standing::through_current(server_words(site, &release, service, words)?, layout);
     make_way(site, &layout.standing_socket(&service.name))?;
-    host.write(
-        &layout.standing_stamp(&service.name),
-        reload::stamp(host, layout, &release, config, service)?.as_bytes(),
-        0o600,
-    )?;
+    let stamp = reload::stamp(host, layout, &release, &record.config, service)?;
+    host.write(&layout.standing_stamp(&service.name), stamp.as_bytes(), 0o600)?;
     let (program, args) = words.split_first().ok_or_else(|| no_service(&service.name, &release))?;
     let command = Command::new(program, layout.current()).args(args).env(env).isolated();
-    Err(release_host::become_program(&command).into())
+    Err(release_host::become_program(&command, settings).into())
 }
 
 /// The command of a service, with what it needs to hand its work over.
@@ -82,21 +128,23 @@ fn service_words(
     site: &Site,
     generation: &Generation,
     service: &Service,
+    name: &str,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
     let words = expand(service, env)?;
     match service.handover {
         Handover::Socket | Handover::Reload => {
-            make_way(site, &site.layout.socket(generation, &service.name))?;
+            make_way(site, &site.layout.socket(generation, name))?;
             server_words(site, &generation.release, service, words)
         }
-        Handover::Overlap => Ok(worker::complete(words, &generation.program(&service.name))),
+        Handover::Overlap => Ok(worker::complete(words, &generation.program(name))),
         Handover::Replace => Ok(words),
     }
 }
 
 fn expand(service: &Service, env: &Variables) -> Result<Vec<String>, Error> {
-    environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))
+    environment::expand(&service.command, env)
+        .map_err(|variable| undefined(&variable, &format!("services.{}.command", service.name)))
 }
 
 fn server_words(
@@ -129,7 +177,7 @@ fn make_way(site: &Site, socket: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn nothing_live() -> Error {
+pub(crate) fn nothing_live() -> Error {
     usage("nothing is live yet".to_owned(), "deploy a revision first, or name a release by `--release`")
 }
 
@@ -144,8 +192,9 @@ fn no_service(name: &str, release: &ReleaseId) -> Error {
     )
 }
 
-fn undefined(variable: &str, service: &str) -> Error {
-    let what = format!("services.{service}.command uses ${variable}, which is not set");
+/// A command, which stands at `place`, needs a variable that nobody sets.
+pub(crate) fn undefined(variable: &str, place: &str) -> Error {
+    let what = format!("{place} uses ${variable}, which is not set");
     usage(what, "set it under `env:` in release.yml or in the env file; `$$` stands for a dollar sign")
 }
 

@@ -1,17 +1,18 @@
 //! `release start`: brings the active release's processes back.
 
-use release_core::config::{Handover, Service};
+use release_core::config::Handover;
 use release_core::event::Observer;
 use release_core::exit_code;
-use release_core::host::{Clock, Files, Services};
+use release_core::host::{Clock, Files, Processes, Services};
 use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
 use release_core::standing;
 use release_core::state::State;
-use release_core::step::{Context, Step};
+use release_core::step::{Context, Outcome, Step};
 use release_steps::boot::Boot;
+use release_steps::cron::KeepEntries;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 use release_steps::ports::OpenPorts;
@@ -22,7 +23,7 @@ use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
 use crate::road::{self, Target};
-use crate::site::Site;
+use crate::site::{Site, nothing_live};
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
@@ -39,11 +40,14 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
     let is_alive = |name: String| states.iter().any(|state| state.name == name && state.state.is_alive());
-    let program = |service: &Service| match service.handover {
-        Handover::Reload => standing::program(&service.name),
-        _ => generation.program(&service.name),
-    };
-    let services = record.config.services.iter().map(program);
+    let cores = site.host.cores();
+    let services = record.config.services.iter().flat_map(|service| {
+        let name = |instance| match service.handover {
+            Handover::Reload => standing::program(&service.name),
+            _ => generation.program(&service.instance_name(instance)),
+        };
+        service.instances_on(cores).into_iter().map(name)
+    });
     let forwarders = ports(&record.config).map(|(port, _)| port.program());
     Ok(!services.chain(forwarders).all(is_alive))
 }
@@ -54,7 +58,8 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     // What a stopped manager still knows of other generations must not come back with it.
     let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    let steps: [&dyn Step; 7] = [&Boot, &HealthCheck, &Prove, &OpenPorts, &HandOver, &Reload, &EndStandIns];
+    let steps: [&dyn Step; 8] =
+        [&Boot, &HealthCheck, &Prove, &OpenPorts, &HandOver, &Reload, &EndStandIns, &KeepEntries];
     for step in steps {
         let started = site.host.elapsed();
         step.run(&Context {
@@ -70,6 +75,18 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts entries of cron back that a stop, or somebody, took out. The caller holds the lock.
+pub(crate) fn keep_entries(site: &Site, screen: &Screen) -> Result<(), Error> {
+    // A record that cannot be read tells of no entries.
+    let Ok(run) = active(site) else { return Ok(()) };
+    let cx =
+        Context { host: &site.host, run: &run, observer: screen as &dyn Observer, step: KeepEntries.id() };
+    if KeepEntries.run(&cx)? == Outcome::Done {
+        screen.say("put its entries of cron back into the crontab");
+    }
+    Ok(())
+}
+
 /// By their files: a manager that does not run cannot be asked.
 fn known_programs(site: &Site) -> Result<impl Iterator<Item = String>, Error> {
     let files = site.host.list(&site.layout.supervisor_programs())?;
@@ -80,19 +97,10 @@ fn is_old(program: &str, active: &Generation) -> bool {
     Generation::of_program(program).is_some_and(|(_, generation)| generation != *active)
 }
 
-fn active(site: &Site) -> Result<Run, Error> {
-    let state = site.state()?;
-    let nothing = || Error::Usage {
-        what: "nothing is live yet".to_owned(),
-        help: "deploy a revision first: `release deploy main`".to_owned(),
-    };
-    let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let release = &generation.release;
-    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
-    let record = record.filter(|_| site.exists(release)).ok_or_else(|| Error::Failed {
-        what: format!("{release} is active, but it or its record is not on the disk any more"),
-        help: "build it again: `release deploy --force`".to_owned(),
-    })?;
+/// The run that made live what is live.
+pub(crate) fn active(site: &Site) -> Result<Run, Error> {
+    let (state, record) = (site.state()?, site.active_record()?);
+    let generation = site.serving(&state)?.ok_or_else(nothing_live)?;
     let target =
         Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)

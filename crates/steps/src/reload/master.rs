@@ -9,12 +9,13 @@ use release_core::host::{Host, HostResult};
 use release_core::layout::Layout;
 use release_core::proof::Verdict;
 use release_core::release::{Generation, ReleaseId};
+use release_core::run::Action;
 use release_core::service::{Program, ProgramState};
 use release_core::standing;
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, Question, log_tail};
-use crate::programs::program;
+use crate::programs::programs;
 use crate::prove::ground;
 
 const POLL: Duration = Duration::from_millis(50);
@@ -44,8 +45,10 @@ pub(super) struct Master<'a> {
 impl Master<'_> {
     /// Makes it run the release, waits until that is proved, and says what was done.
     pub(super) fn load(&self, how: &Reload) -> Result<String, StepError> {
+        // It promises new processes, whatever they were started with.
+        let is_restart = self.cx.run.action == Action::Restart;
         let done = match self.state()? {
-            Some(state) if self.can_reload()? => {
+            Some(state) if !is_restart && self.can_reload()? => {
                 if self.mixture(&state)?.is_none() {
                     "runs it already".to_owned()
                 } else {
@@ -57,7 +60,10 @@ impl Master<'_> {
                 // Nobody is connected: the stand-in serves.
                 self.cx.host.stop(&[self.name()])?;
                 self.start()?;
-                "started anew, as what a reload does not change has changed".to_owned()
+                match is_restart {
+                    true => "started anew".to_owned(),
+                    false => "started anew, as what a reload does not change has changed".to_owned(),
+                }
             }
             None => {
                 self.start()?;
@@ -94,15 +100,18 @@ impl Master<'_> {
 
     fn start(&self) -> HostResult<()> {
         let (run, name) = (self.cx.run, self.name());
-        let words = ["--standing".to_owned(), self.service.name.clone()];
-        let master = Program {
-            command: run.door.iter().cloned().chain(words).collect(),
+        let number = self.generation.number.to_string();
+        let words = ["--standing", &self.service.name, "--release", self.generation.release.as_str()];
+        let words = words.into_iter().chain(["--generation", &number]).map(str::to_owned);
+        let own = programs(run, self.generation, &self.config.services);
+        let masters = own.filter(|(service, _)| service.name == self.service.name).map(|(_, own)| Program {
+            command: run.door.iter().cloned().chain(words.clone()).collect(),
             directory: run.layout.root().to_path_buf(),
             log: run.layout.service_log(&name),
-            name,
-            ..program(run, self.generation, self.service)
-        };
-        self.cx.host.start(&[master])
+            name: name.clone(),
+            ..own
+        });
+        self.cx.host.start(&masters.collect::<Vec<_>>())
     }
 
     fn nudge(&self, how: &Reload, state: &ProgramState) -> Result<(), StepError> {

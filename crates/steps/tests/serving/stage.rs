@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use release_core::config::Log;
 use release_core::host::{Address, Clock, Files, Services};
 use release_core::layout::Layout;
 use release_core::release::Generation;
@@ -59,6 +60,8 @@ pub(crate) fn start(scene: &Scene, generation: &Generation) {
         stop_wait: std::time::Duration::from_secs(40),
         climb: Vec::new(),
         log: layout.service_log(&name),
+        rotation: Log::default(),
+        order: 1,
         restart: true,
         name,
     };

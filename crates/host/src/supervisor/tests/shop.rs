@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use release_core::config::Log;
 use release_core::host::Services;
 use release_core::layout::Layout;
 use release_core::service::{Program, ProgramState};
@@ -55,6 +56,8 @@ impl Shop {
             stop_wait: Duration::from_secs(5),
             climb: Vec::new(),
             log: self.layout.service_log(name),
+            rotation: Log::default(),
+            order: 1,
             restart: true,
         }
     }
