@@ -130,7 +130,11 @@ fn what_a_reload_does_not_change_needs_a_new_master() {
     let Outcome::DoneWith(note) = scene.run(&Reload).unwrap() else { panic!("it says what it did") };
     assert_eq!(note, "web started anew, as what a reload does not change has changed");
     let master = scene.host.programs().into_iter().find(|program| program.name == MASTER).unwrap();
-    assert_eq!(master.command, ["/usr/local/bin/release", "exec", "--standing", "web"]);
+    let generation = &scene.facts.generation;
+    let number = generation.number.to_string();
+    let first = ["--release", generation.release.as_str(), "--generation", &number];
+    let door = ["/usr/local/bin/release", "exec", "--standing", "web"];
+    assert_eq!(master.command, [door, first].concat());
 }
 
 #[test]
