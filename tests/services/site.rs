@@ -75,6 +75,15 @@ impl Site {
         self.start(words).finish()
     }
 
+    /// Runs `release` as a shell's `command &` does, or `nohup`: with signals ignored that services may need.
+    #[track_caller]
+    pub(crate) fn release_ignoring_interrupts(&self, words: &[&str]) -> Finished {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' INT QUIT HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_release")]);
+        command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
+        start(command, &self.directory.path().join("out")).finish()
+    }
+
     /// What a command tells scripts.
     pub(crate) fn facts(&self, words: &[&str]) -> serde_json::Value {
         self.release(&[words, &["--json"]].concat()).exits(0).json()
