@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::config::Manager;
 use crate::release::Generation;
 
 /// One service of one generation, as the process manager runs it.
@@ -24,6 +25,10 @@ pub struct Program {
     pub log: PathBuf,
     /// Whether it is started again when it ends by itself; `false` for what is to run once.
     pub restart: bool,
+    /// Whether it tells its manager when it is up, by `NOTIFY_SOCKET`.
+    pub notifies: bool,
+    /// What is to run it.
+    pub manager: Manager,
 }
 
 impl Program {

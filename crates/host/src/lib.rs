@@ -3,6 +3,8 @@
 //! [`UnixHost`] is `release_core::host::Host` for real. Waiting happens on a tokio runtime inside;
 //! callers see plain blocking calls.
 
+mod account;
+mod climb;
 mod clock;
 mod exec;
 mod files;
@@ -10,12 +12,16 @@ mod git;
 mod http;
 mod interruption;
 mod journal_file;
+mod label;
 mod lines;
 mod lock;
 mod log;
 mod process;
+mod placed;
 mod processes;
+mod services;
 mod supervisor;
+mod systemd;
 #[cfg(test)]
 mod testing;
 mod unix_socket;

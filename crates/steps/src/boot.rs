@@ -54,7 +54,7 @@ impl Step for Boot {
         make_way(cx)?;
         let generation = &cx.run.generation;
         let programs: Vec<Program> =
-            services(cx.run).map(|service| program(cx.run, generation, service)).collect();
+            services(cx.run).map(|service| program(cx, generation, service)).collect();
         cx.host.start(&programs)?;
         Ok(Outcome::Done)
     }

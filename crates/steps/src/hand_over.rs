@@ -82,7 +82,7 @@ fn replaced(run: &Run) -> impl Iterator<Item = &Service> {
 fn start_replacements(cx: &Context<'_>) -> Result<(), StepError> {
     let generation = &cx.run.generation;
     for service in replaced(cx.run) {
-        cx.host.start(&[program(cx.run, generation, service)])?;
+        cx.host.start(&[program(cx, generation, service)])?;
         match trusted(cx, &generation.program(&service.name), service) {
             Err(error) if service.optional => cx.warn(error.in_one_line()),
             result => result?,
@@ -122,10 +122,7 @@ fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> 
         service.handover != Handover::Socket && !is_alive(&states, &previous.program(&service.name))
     };
     let services = services_of(cx, previous);
-    let programs: Vec<Program> = services
-        .iter()
-        .filter(|service| gone(service))
-        .map(|service| program(cx.run, again, service))
-        .collect();
+    let programs: Vec<Program> =
+        services.iter().filter(|service| gone(service)).map(|service| program(cx, again, service)).collect();
     Ok(cx.host.start(&programs)?)
 }

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use release_core::config::{Handover, Service};
+use release_core::config::{Config, Handover, Manager, Service};
 use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
-use release_core::run::Run;
+use release_core::server::Server;
 use release_core::service::{Program, ProgramState};
 use release_core::step::{Context, StepError};
 
 use crate::retire::RETIRE;
 
-/// The service of `generation` as the process manager runs it: through the door that sets its
+/// The service of `generation` as its process manager runs it: through the door that sets its
 /// environment.
-pub(crate) fn program(run: &Run, generation: &Generation, service: &Service) -> Program {
-    let number = generation.number.to_string();
-    let which =
-        ["--release", generation.release.as_str(), "--service", &service.name, "--generation", &number];
+pub(crate) fn program(cx: &Context<'_>, generation: &Generation, service: &Service) -> Program {
+    let run = cx.run;
+    let boot = generation.to_string();
+    let which = ["--boot", &boot, "--service", &service.name];
     let name = generation.program(&service.name);
     let ladder = service.ladder();
     let first = ladder.first().map_or("TERM", |rung| rung.signal.as_str());
@@ -29,8 +29,20 @@ pub(crate) fn program(run: &Run, generation: &Generation, service: &Service) -> 
         climb: climb(service),
         log: run.layout.service_log(&name),
         restart: true,
+        notifies: Server::of(&shell_words::split(&service.command).unwrap_or_default()).notifies(),
+        manager: manager(cx, generation),
         name,
     }
+}
+
+/// What the release of `generation` wants to run it.
+fn manager(cx: &Context<'_>, generation: &Generation) -> Manager {
+    let config = if generation.release == *cx.run.release() {
+        Some(cx.run.config.clone())
+    } else {
+        config_of(cx, generation)
+    };
+    config.map_or_else(|| cx.run.config.manager.clone(), |config| config.manager)
 }
 
 /// When each signal after the first is due.
@@ -81,7 +93,11 @@ fn handover(cx: &Context<'_>, generation: &Generation, service: &str) -> HostRes
 
 /// The services of a generation, as its release's record has them.
 pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Service> {
+    config_of(cx, generation).map(|config| config.services).unwrap_or_default()
+}
+
+fn config_of(cx: &Context<'_>, generation: &Generation) -> Option<Config> {
     // A record that cannot be read must not keep anything from ending or coming back.
     let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
-    record.map(|record| record.config.services).unwrap_or_default()
+    record.map(|record| record.config)
 }

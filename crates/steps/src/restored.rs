@@ -45,7 +45,7 @@ fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError>
         .filter(|state| state.state.is_alive())
         .map(|state| state.name.as_str())
         .collect();
-    let programs = record.config.listening().map(|service| program(cx.run, previous, service));
+    let programs = record.config.listening().map(|service| program(cx, previous, service));
     let dead: Vec<Program> = programs.filter(|program| !alive.contains(&program.name.as_str())).collect();
     if dead.is_empty() { Ok(()) } else { Ok(cx.host.start(&dead)?) }
 }

@@ -16,10 +16,11 @@ use crate::site::{Site, caller};
 pub(crate) fn run(
     site: &Site,
     release: Option<ReleaseId>,
-    service: Option<(String, u32)>,
+    service: Option<(String, Generation)>,
     words: &[String],
 ) -> Result<u8, Error> {
-    let release = match release {
+    let booted = service.as_ref().map(|(_, generation)| generation.release.clone());
+    let release = match booted.or(release) {
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
@@ -36,18 +37,24 @@ pub(crate) fn run(
     );
     let words = match service {
         None => words.to_vec(),
-        Some((name, number)) => {
-            let generation = Generation { release: release.clone(), number };
+        Some((name, generation)) => {
             make_way(site, &generation, &name)?;
             let found = record.config.services.iter().find(|service| service.name == name);
             let service = found.ok_or_else(|| no_service(&name, &release))?;
             env.extend(environment::of_service(&site.layout, &generation, service));
+            env.extend(handed_down(&caller()));
             service_words(site, &release, service, &env)?
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
     Err(release_host::become_program(&command).into())
+}
+
+/// What a process manager tells a program, and no other program.
+fn handed_down(caller: &Variables) -> Variables {
+    let told = environment::HANDED_DOWN.iter().filter_map(|name| caller.get_key_value(*name));
+    told.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The command of a service, with what its server needs to hand its socket over.

@@ -16,6 +16,8 @@ mod start;
 mod status;
 mod stop;
 
+use release_core::release::{Generation, ReleaseId};
+
 use crate::args::{Args, Command, Hook};
 use crate::error::Error;
 use crate::output::Screen;
@@ -37,8 +39,9 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Check => check::run(&existing()?, screen),
         Command::Generate { kind } => generate::run(&existing()?, screen, kind),
         Command::Init => init::run(args.root, screen),
-        Command::Exec { release, service, generation, command } => {
-            exec::run(&existing()?, release, service.zip(generation), &command)
+        Command::Exec { release, service, boot, generation, command } => {
+            let boot = boot.or_else(|| older(release.as_ref(), generation));
+            exec::run(&existing()?, release, service.zip(boot), &command)
         }
         Command::Recover => recover::run(existing()?, screen),
         Command::Start => start::run(existing()?, screen),
@@ -47,8 +50,14 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             hook::install(&existing()?, screen, &repository)
         }
         Command::Hook { command: Hook::PostReceive } => hook::post_receive(&existing()?, screen),
-        Command::Retire { release, generation, after } => {
-            retire::run(existing()?, screen, release, generation, after)
+        Command::Retire { boot, release, generation, after } => {
+            let boot = boot.or_else(|| older(release.as_ref(), generation));
+            retire::run(existing()?, screen, &boot.expect("clap asks for one of them"), after)
         }
     }
+}
+
+/// The generation that two arguments of an older version name.
+fn older(release: Option<&ReleaseId>, number: Option<u32>) -> Option<Generation> {
+    release.zip(number).map(|(release, number)| Generation { release: release.clone(), number })
 }

@@ -8,6 +8,7 @@ mod builders;
 mod fields;
 mod lines;
 mod listen;
+mod manager;
 mod parse;
 mod paths;
 mod problem;
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use crate::server::Protocol;
 
 pub use listen::Listen;
+pub use manager::{Manager, Scope, ServerSupervisord};
 pub use parse::{Source, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use proxy::{Files, Proxy, Serving, Tls};
@@ -60,6 +62,8 @@ pub struct Config {
     pub env: BTreeMap<String, String>,
     /// A file below `shared/` with more of them.
     pub env_file: String,
+    /// What keeps the services running.
+    pub manager: Manager,
     /// What runs, in the order in which it starts.
     pub services: Vec<Service>,
     /// What is asked from outside after `activate`.
@@ -88,6 +92,7 @@ impl Default for Config {
             linked_files: Vec::new(),
             env: BTreeMap::new(),
             env_file: ".env".to_owned(),
+            manager: Manager::default(),
             services: Vec::new(),
             verify: None,
             static_files: Serving::default(),

@@ -6,6 +6,7 @@ use serde_yaml::Value;
 
 use super::builders::{frontends, python};
 use super::fields::{Fields, Report, name};
+use super::manager::manager;
 use super::paths::{check_linked, clean, problem};
 use super::proxy::{proxy, serving};
 use super::services::services;
@@ -31,6 +32,7 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
         let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
         if let Some(value) = document(&mut report) {
             config(value.clone(), &mut report);
+            replace_manager(&mut merged, &value);
             merge(&mut merged, value);
         }
         report.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
@@ -76,6 +78,15 @@ fn document(report: &mut Report<'_>) -> Option<Value> {
     }
 }
 
+/// Half of one manager and half of another is none.
+fn replace_manager(under: &mut Value, over: &Value) {
+    if let Value::Mapping(under) = under
+        && over.get("manager").is_some()
+    {
+        under.remove("manager");
+    }
+}
+
 fn merge(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Mapping(under), Value::Mapping(over)) => {
@@ -106,6 +117,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         linked_files: fields.take("linked_files", report).unwrap_or_default(),
         env: env(&mut fields, report),
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
+        manager: manager(&mut fields, report),
         services: services(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
         static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),

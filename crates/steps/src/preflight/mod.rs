@@ -45,7 +45,7 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file] {
+    for check in [places, space, linked_files, env_file, manager] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
@@ -118,6 +118,10 @@ fn space(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Proble
         ));
     }
     Ok(())
+}
+
+fn manager(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
+    if config.services.is_empty() { Ok(()) } else { host.check_manager(&config.manager) }
 }
 
 fn newest_release(host: &dyn Host, layout: &Layout) -> HostResult<Option<PathBuf>> {

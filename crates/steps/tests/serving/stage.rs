@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use release_core::config::Manager;
 use release_core::host::{Address, Clock, Files, Services};
 use release_core::layout::Layout;
 use release_core::release::Generation;
@@ -60,6 +61,8 @@ pub(crate) fn start(scene: &Scene, generation: &Generation) {
         climb: Vec::new(),
         log: layout.service_log(&name),
         restart: true,
+        notifies: false,
+        manager: Manager::Supervisord,
         name,
     };
     scene.host.ensure_manager().expect("the manager starts");

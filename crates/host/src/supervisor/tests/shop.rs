@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use release_core::config::Manager;
 use release_core::host::Services;
 use release_core::layout::Layout;
 use release_core::service::{Program, ProgramState};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::super::PrivateSupervisord;
 use crate::UnixHost;
 
 /// Where one supervisord is installed for all tests, and stays from one run to the next.
@@ -46,6 +48,10 @@ impl Shop {
         Self { _root: root, host: UnixHost::new(layout.clone()).unwrap(), layout }
     }
 
+    pub(super) fn private(&self) -> PrivateSupervisord<'_> {
+        PrivateSupervisord(&self.host)
+    }
+
     pub(super) fn program(&self, name: &str, command: &[&str]) -> Program {
         Program {
             name: name.to_owned(),
@@ -56,6 +62,8 @@ impl Shop {
             climb: Vec::new(),
             log: self.layout.service_log(name),
             restart: true,
+            notifies: false,
+            manager: Manager::Supervisord,
         }
     }
 
