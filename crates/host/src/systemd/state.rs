@@ -6,7 +6,7 @@ use std::time::Duration;
 use release_core::service::Running;
 
 /// What is asked of systemd.
-pub(super) const PROPERTIES: &str = "Id,ActiveState,SubState,MainPID,ActiveEnterTimestampMonotonic";
+pub(super) const PROPERTIES: &str = "Id,ActiveState,SubState,MainPID,Job,ActiveEnterTimestampMonotonic";
 
 /// A program must run for so long to be trusted: what dies at once was never up.
 const TRUSTED_AFTER: Duration = Duration::from_secs(1);
@@ -35,14 +35,21 @@ fn unit(values: &BTreeMap<&str, &str>, now: Duration) -> UnitState {
     let since = value("ActiveEnterTimestampMonotonic").parse().map(Duration::from_micros).unwrap_or_default();
     let running = match (value("ActiveState"), value("SubState")) {
         // It has ended by itself, and waits for its next start.
-        ("activating", "auto-restart" | "auto-restart-queued") | ("failed", _) => Running::Failed,
+        ("activating", "auto-restart" | "auto-restart-queued") => Running::Failed,
+        ("failed", _) if !is_told(values) => Running::Failed,
         ("activating", _) => Running::Starting,
         ("active", _) if now.saturating_sub(since) < TRUSTED_AFTER => Running::Starting,
         ("active" | "reloading" | "refreshing", _) => Running::Running,
         ("deactivating", _) => Running::Stopping,
+        _ if is_told(values) => Running::Starting,
         _ => Running::Stopped,
     };
     UnitState { running, pid: value("MainPID").parse().ok().filter(|pid| *pid != 0) }
+}
+
+/// Whether systemd was told to start it, or to end it, and has not come to that yet.
+fn is_told(values: &BTreeMap<&str, &str>) -> bool {
+    values.get("Job").is_some_and(|job| !job.is_empty() && *job != "0")
 }
 
 #[cfg(test)]
@@ -63,7 +70,8 @@ mod tests {
                     MainPID=13\nId=d\nActiveState=activating\nSubState=start\n\n\
                     MainPID=14\nId=e\nActiveState=deactivating\nSubState=stop-sigterm\n\n\
                     MainPID=0\nId=f\nActiveState=failed\nSubState=failed\n\n\
-                    MainPID=0\nId=g\nActiveState=inactive\nSubState=dead\n";
+                    MainPID=0\nId=g\nActiveState=inactive\nSubState=dead\nJob=\n\n\
+                    MainPID=0\nId=h\nActiveState=inactive\nSubState=dead\nJob=71\n";
         let found = states(text);
         let short: Vec<(&str, Running, Option<u32>)> =
             found.iter().map(|(name, running, pid)| (name.as_str(), *running, *pid)).collect();
@@ -77,6 +85,7 @@ mod tests {
                 ("e", Running::Stopping, Some(14)),
                 ("f", Running::Failed, None),
                 ("g", Running::Stopped, None),
+                ("h", Running::Starting, None),
             ]
         );
     }

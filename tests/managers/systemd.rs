@@ -1,0 +1,71 @@
+//! systemd, booted in a container: the machine's, and a user's own.
+
+use crate::container::Container;
+use crate::site::Site;
+use crate::support::wait_until;
+use crate::trial::{
+    LIMIT, answers, configure, give, services, site, stop_and_start, survive_kills, switch_under_load,
+};
+
+/// The units of the site that systemd has loaded, running or not.
+fn units(container: &Container) -> Vec<String> {
+    let list = container.says(&["systemctl", "list-units", "--all", "--plain", "--no-legend", "srv-*"]);
+    list.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+}
+
+fn files(container: &Container, directory: &str) -> String {
+    container.says(&["find", directory, "-name", "srv-*"])
+}
+
+fn only_the_active_release_runs(site: &Site, units: &[String]) {
+    let current = site.current();
+    assert_eq!(units.len(), 2, "{units:?}");
+    assert!(units.iter().all(|unit| unit.contains(&current)), "{units:?}");
+}
+
+#[test]
+fn the_machines() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    site.before = container.enter();
+    configure(&site, "systemd");
+    switch_under_load(&site, "systemd (system)");
+    only_the_active_release_runs(&site, &units(&container));
+    survive_kills(&site);
+    stop_and_start(&site);
+    container.cut_power();
+    assert!(!answers(&site));
+    container.power_on();
+    site.before = container.enter();
+    wait_until("a boot brings the active release back", LIMIT, || answers(&site));
+    only_the_active_release_runs(&site, &units(&container));
+    site.release(&["deploy", "--force"]).exits(0);
+    site.stop();
+    drop(container);
+}
+
+#[test]
+fn a_users_own() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    configure(&site, "{systemd: user}");
+    give(&site, "1000:1000");
+    site.before = container.enter_as_shop();
+    site.release(&["deploy", "main"]).exits(3).says("sudo loginctl enable-linger shop");
+    container.runs(&["loginctl", "enable-linger", "shop"]);
+    wait_until("shop has a systemd", LIMIT, || {
+        container.says(&["ls", "/run/user/1000/systemd"]).contains("private")
+    });
+    switch_under_load(&site, "systemd (user)");
+    survive_kills(&site);
+    assert_eq!(units(&container), Vec::<String>::new(), "nothing is the machine's");
+    assert!(services(&site).iter().all(|service| service["state"] == "running"));
+    container.cut_power();
+    container.power_on();
+    site.before = container.enter_as_shop();
+    wait_until("a boot brings the active release back", LIMIT, || answers(&site));
+    site.release(&["deploy", "--force"]).exits(0);
+    assert!(files(&container, "/etc/systemd").is_empty());
+    site.stop();
+    drop(container);
+}
