@@ -59,6 +59,7 @@ pub(crate) fn switch_under_load(site: &Site, manager: &str) {
     }
     site.commit("app.py", "raise RuntimeError('broken')\n");
     site.release(&["deploy", "main"]).exits(3).says("web ended by itself");
+    site.commit("app.py", include_str!("../../fixtures/apps/managed/app.py"));
     site.release(&["rollback"]).exits(0);
     let (report, done) = (load.stop(), tasks.stop(1));
     println!("| {manager} | {report} | {done} tasks |");

@@ -24,6 +24,11 @@ impl Systemd<'_> {
         }
     }
 
+    /// Where a link to a template enables its instance.
+    pub(super) fn links(&self, account: &Account) -> PathBuf {
+        self.directory(account).join(format!("{}.wants", target(self.scope)))
+    }
+
     /// Writes the templates that are not there yet; those that nobody uses any more go.
     pub(super) fn write_units(&self, units: &[Unit], account: &Account) -> HostResult<()> {
         let directory = self.directory(account);
@@ -50,15 +55,14 @@ impl Systemd<'_> {
 
     /// Writes down that systemd is to run a program, and enables it.
     pub(super) fn place(&self, program: &Program, unit: &Unit, account: &Account) -> HostResult<Placed> {
-        let directory = self.directory(account);
-        let link = directory.join(format!("{}.wants", target(self.scope))).join(&unit.name);
+        let link = self.links(account).join(&unit.name);
         let placed = Placed::new(program, Manager::Systemd(self.scope), unit.name.clone(), link);
         // systemd would make it for everybody to read.
         if self.host.kind(&program.log)?.is_none() {
             self.host.write(&program.log, b"", LOG_MODE)?;
         }
         self.host.write_placed(&placed)?;
-        self.host.replace_link(&placed.file, &directory.join(&unit.template))?;
+        self.host.replace_link(&placed.file, &self.directory(account).join(&unit.template))?;
         Ok(placed)
     }
 

@@ -35,17 +35,20 @@ pub(crate) struct Systemd<'a> {
 struct Setting {
     scope: Scope,
     root: PathBuf,
+    /// The directory of the links that enable units.
+    links: PathBuf,
     user: String,
     environment: Vec<(String, String)>,
 }
 
 impl Setting {
-    fn of(host: &UnixHost, scope: Scope, account: &Account) -> Self {
+    fn of(systemd: &Systemd<'_>, account: &Account) -> Self {
         let inherited =
             INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
         Self {
-            scope,
-            root: host.layout.root().to_owned(),
+            scope: systemd.scope,
+            root: systemd.host.layout.root().to_owned(),
+            links: systemd.links(account),
             user: account.name.clone(),
             environment: inherited.collect(),
         }
@@ -93,7 +96,7 @@ impl ProcessManager for Systemd<'_> {
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
         let account = self.host.account()?;
-        let setting = Setting::of(self.host, self.scope, &account);
+        let setting = Setting::of(self, &account);
         let units: Result<Vec<Unit>, Unwritable> =
             programs.iter().map(|program| Unit::of(program, &setting)).collect();
         let units = units.map_err(unwritable)?;

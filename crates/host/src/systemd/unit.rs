@@ -67,6 +67,8 @@ fn text(program: &Program, service: &str, instance: &str, setting: &Setting) -> 
     if setting.is_system() {
         line(AFTER.trim_end().to_owned());
     }
+    // systemd may remember that it was enabled until it reads its files again.
+    line(format!("ConditionPathIsSymbolicLink={}", value(&setting.links.join("%n"))?.replace("%%n", "%n")));
     line(START_LIMIT.to_owned());
     line(format!("[Service]\nType={}", if program.notifies { "notify\nNotifyAccess=all" } else { "exec" }));
     if setting.is_system() {
@@ -170,6 +172,7 @@ mod tests {
         Setting {
             scope: Scope::System,
             root: "/srv/my 50% shop".into(),
+            links: "/etc/systemd/system/multi-user.target.wants".into(),
             user: "root".to_owned(),
             environment: vec![("PATH".to_owned(), "/usr/bin".to_owned())],
         }
@@ -190,6 +193,7 @@ mod tests {
 Description=web of /srv/my 50%% shop, %i
 RequiresMountsFor=\"/srv/my 50%% shop\"
 After=network-online.target postgresql.service mariadb.service mysql.service redis-server.service rabbitmq-server.service
+ConditionPathIsSymbolicLink=/etc/systemd/system/multi-user.target.wants/%n
 StartLimitIntervalSec=5
 StartLimitBurst=4
 
