@@ -8,6 +8,7 @@
 
 mod container;
 #[path = "../services/load.rs"]
+#[expect(dead_code, reason = "the services use the rest")]
 mod load;
 #[path = "../services/site.rs"]
 #[expect(dead_code, reason = "the services use the rest")]

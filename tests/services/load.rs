@@ -51,6 +51,16 @@ pub(crate) struct Load {
 impl Load {
     /// Starts to ask the proxy at `address` for the site at `root`.
     pub(crate) fn start(address: SocketAddr, root: &Path) -> Self {
+        Self::of(CLIENTS, address, root)
+    }
+
+    /// Like [`Load::start`], for what passes connections on and not requests: who keeps one keeps
+    /// the release at its other end.
+    pub(crate) fn without_keep_alive(address: SocketAddr, root: &Path) -> Self {
+        Self::of(CLIENTS.map(|(kind, _, pause)| (kind, false, pause)), address, root)
+    }
+
+    fn of(clients: [(Kind, bool, u64); 5], address: SocketAddr, root: &Path) -> Self {
         let keys = root.join("shared/data/keys");
         fs::write(&keys, "").unwrap();
         let over = Arc::new(AtomicBool::new(false));
@@ -58,7 +68,7 @@ impl Load {
             let (over, current) = (over.clone(), root.join("current"));
             std::thread::spawn(move || Timeline::watch(&current, &over))
         };
-        let clients = CLIENTS.into_iter().enumerate().map(|(number, (kind, keep_alive, pause))| {
+        let clients = clients.into_iter().enumerate().map(|(number, (kind, keep_alive, pause))| {
             let over = over.clone();
             std::thread::spawn(move || {
                 let mut client = Client::tcp(address, keep_alive);

@@ -11,6 +11,8 @@ mod support;
 
 mod boot;
 mod load;
+mod ports;
+mod proof;
 mod proxies;
 mod servers;
 mod site;

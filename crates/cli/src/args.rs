@@ -123,6 +123,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Hook,
     },
+    /// Hold a TCP port and pass its connections on to the active release
+    #[command(hide = true)]
+    Forward {
+        #[arg(long)]
+        listen: std::net::SocketAddr,
+    },
     /// Stop an old generation that was kept warm
     #[command(hide = true)]
     Retire {

@@ -2,6 +2,7 @@
 //! through these traits. `release-host` is the real machine, `release-testkit` a fake one.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use crate::command::{Command, Exit};
 use crate::config::Manager;
 use crate::event::Progress;
+use crate::proof::ProcessFiles;
 use crate::revision::Revision;
 use crate::run::RunId;
 use crate::service::{Program, ProgramState};
@@ -53,7 +55,7 @@ pub enum HostError {
         what: String,
         /// What to do about it.
         help: Option<String>,
-        /// What libgit2 said.
+        /// What git said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The process manager could not do it.
@@ -179,8 +181,12 @@ pub trait Processes {
     /// Ends every process that `run` started and left behind (its environment names the run),
     /// and says how many there were.
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
-    /// The processes that run from below `directory`: by executable, working directory or mapped file.
+    /// The processes that run from below `directory`: by executable, working directory, mapped or
+    /// open file, or the Python environment that their variables name.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
+    /// The processes of a program and what they use: the one with the id `pid`, all that it
+    /// started, and whatever carries the program's name in its environment.
+    fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>>;
 }
 
 /// The app's repository and our mirror of it.
@@ -205,7 +211,9 @@ pub trait Git {
         spare: &CheckedOut,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
-    /// Removes from a tree whatever is not as it was checked out.
+    /// Puts together the packs that many fetches left; quick where there are few.
+    fn tidy(&self, mirror: &Path) -> HostResult<()>;
+    /// Removes from a tree whatever was not checked out.
     fn strip(&self, tree: &CheckedOut) -> HostResult<()>;
     /// The first line of a commit's message.
     fn subject(&self, repository: &Path, revision: &Revision) -> HostResult<String>;
@@ -310,6 +318,8 @@ pub trait Network {
         limit: Duration,
         count: usize,
     ) -> Vec<HostResult<Reply>>;
+    /// Why nobody can begin to listen on a TCP address, as the system says it; `None` if one can.
+    fn listen_problem(&self, address: SocketAddr) -> HostResult<Option<String>>;
     /// Who is connected to `socket`, by the path that it was bound to.
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
 }

@@ -8,6 +8,7 @@
 //!     venv -> ../../cache/venv/…  its Python environment
 //!     run/web-g1.sock             where a generation of `web` listens
 //!     run/web.sock -> web-g1.sock the name that the proxy asks for
+//!     run/127.0.0.1_8000.sock     the same, for what holds a TCP port
 //!   shared/                       what outlives a release
 //!   repo/                         bare mirror
 //!   cache/venv/ bundle/ tool/     built once, keyed by content
@@ -118,9 +119,14 @@ impl Layout {
         self.run(release).join(format!("{service}.sock"))
     }
 
+    /// The directory of the sockets as it is reached from outside: `current/run`.
+    pub fn current_run(&self) -> PathBuf {
+        self.current().join("run")
+    }
+
     /// The socket as a proxy names it: `current/run/web.sock`.
     pub fn current_socket(&self, service: &str) -> PathBuf {
-        self.current().join("run").join(format!("{service}.sock"))
+        self.current_run().join(format!("{service}.sock"))
     }
 
     /// What outlives a release.

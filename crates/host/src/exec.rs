@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt;
 
 use release_core::command::{Command, Inherit, Secret};
 use release_core::host::HostError;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Replaces this process by `command`, with default signal handlers; comes back only if that fails.
@@ -21,6 +22,18 @@ pub fn become_program(command: &Command) -> HostError {
         exec.exec()
     });
     HostError::Spawn { program, source: failed }
+}
+
+/// Lets this process, and what it becomes, open as many files as it may, and says how many that are.
+pub fn open_many_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    // `None` is no limit; the kernel has one of its own all the same.
+    let number = |limit: Option<u64>| limit.unwrap_or(1 << 20);
+    match setrlimit(Resource::Nofile, most) {
+        Ok(()) => number(limit.maximum),
+        Err(_) => number(limit.current),
+    }
 }
 
 /// A shell starts `command &` with SIGINT and SIGQUIT ignored, and programs inherit that: they

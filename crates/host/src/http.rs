@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,6 +50,10 @@ impl Network for UnixHost {
             Ok(requests.join_all().await)
         };
         self.unless_interrupted(replies).unwrap_or_else(|interrupted| vec![Err(interrupted)])
+    }
+
+    fn listen_problem(&self, address: SocketAddr) -> HostResult<Option<String>> {
+        Ok(std::net::TcpListener::bind(address).err().map(|error| error.to_string()))
     }
 
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse> {

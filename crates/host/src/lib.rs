@@ -33,7 +33,7 @@ use release_core::layout::Layout;
 use release_core::run::RunId;
 use tokio::runtime::Runtime;
 
-pub use exec::become_program;
+pub use exec::{become_program, open_many_files};
 pub use git::without_password;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;

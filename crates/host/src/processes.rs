@@ -1,5 +1,9 @@
 //! Other programs: run, found, and found out.
 
+mod family;
+mod files_of;
+pub(crate) mod table;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -9,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use release_core::command::{Command, Exit};
 use release_core::host::{HostResult, Processes};
+use release_core::proof::ProcessFiles;
 use release_core::run::RunId;
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process};
@@ -44,7 +49,12 @@ impl Processes for UnixHost {
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
         // The kernel tells real paths; one that is gone already has only its name.
         let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
-        Ok(others()?.into_iter().filter(|pid| leads_below(*pid, &directory)).collect())
+        Ok(others()?.into_iter().filter(|pid| uses(*pid, &directory)).collect())
+    }
+
+    fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>> {
+        let family = family::of(&self.layout, program, pid)?;
+        Ok(family.into_iter().filter_map(files_of::process).collect())
     }
 }
 
@@ -104,37 +114,26 @@ fn names_run(block: &[u8], run: &RunId) -> bool {
 }
 
 /// Of what may not be read, nothing is known.
-fn leads_below(pid: u32, directory: &Path) -> bool {
-    let by_link = |name| fs::read_link(of(pid, name)).is_ok_and(|path| is_below(&path, directory));
-    by_link("exe")
-        || by_link("cwd")
-        || fs::read(of(pid, "maps")).is_ok_and(|maps| maps_below(&maps, directory))
+fn uses(pid: u32, directory: &Path) -> bool {
+    let below = |path: &PathBuf| path.starts_with(directory);
+    files_of::readable(pid).iter().any(&below) || environment_of(pid).is_some_and(|path| below(&path))
+}
+
+/// The Python environment that a process's variables name, with links followed: the modules that it
+/// imported are no open files of it.
+fn environment_of(pid: u32) -> Option<PathBuf> {
+    let block = fs::read(of(pid, "environ")).ok()?;
+    let named = block.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(b"VIRTUAL_ENV="))?;
+    let named = Path::new(OsStr::from_bytes(named));
+    Some(fs::canonicalize(named).unwrap_or_else(|_| named.to_owned()))
 }
 
 /// Whether some process stands in `directory`, or has a file open below it. Of what may not be
 /// read, nothing is known.
 pub(crate) fn holds_open(directory: &Path) -> HostResult<bool> {
     let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
-    let below = |path: PathBuf| fs::read_link(path).is_ok_and(|path| is_below(&path, &directory));
-    let files = |pid| fs::read_dir(of(pid, "fd")).into_iter().flatten().flatten();
-    Ok(others()?.into_iter().any(|pid| below(of(pid, "cwd")) || files(pid).any(|file| below(file.path()))))
-}
-
-fn maps_below(maps: &[u8], directory: &Path) -> bool {
-    maps.split(|byte| *byte == b'\n').filter_map(mapped_file).any(|path| is_below(path, directory))
-}
-
-/// The file of one line of `/proc/<pid>/maps`: what follows five fields, and may hold spaces.
-fn mapped_file(line: &[u8]) -> Option<&Path> {
-    let start = line.iter().position(|byte| *byte == b'/')?;
-    Some(Path::new(OsStr::from_bytes(&line[start..])))
-}
-
-/// Whether `path`, which the kernel may call deleted, is `directory` or below it.
-fn is_below(path: &Path, directory: &Path) -> bool {
-    let bytes = path.as_os_str().as_bytes();
-    let bytes = bytes.strip_suffix(b" (deleted)").unwrap_or(bytes);
-    Path::new(OsStr::from_bytes(bytes)).starts_with(directory)
+    let below = |path: &PathBuf| path.starts_with(&directory);
+    Ok(others()?.into_iter().any(|pid| files_of::opened(pid).iter().any(below)))
 }
 
 #[cfg(test)]

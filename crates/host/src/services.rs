@@ -38,7 +38,8 @@ impl Services for UnixHost {
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
         let mut by_manager = BTreeMap::<Manager, Vec<Program>>::new();
-        for program in programs {
+        let known = self.known_elsewhere(programs)?;
+        for program in programs.iter().filter(|program| !known.contains(&program.name)) {
             by_manager.entry(resolved(&program.manager)).or_default().push(program.clone());
         }
         by_manager.iter().try_for_each(|(manager, programs)| self.manager(manager).start(programs))
@@ -84,6 +85,32 @@ impl UnixHost {
             Manager::Systemd(scope) => Box::new(Systemd::new(self, *scope)),
             Manager::ServerSupervisord(server) => Box::new(Supervisord::new(self, server.clone())),
         }
+    }
+
+    /// Those of `programs` that another manager runs already, as before a change of the manager; what it
+    /// only knows it forgets.
+    fn known_elsewhere(&self, programs: &[Program]) -> HostResult<Vec<String>> {
+        let mut running = Vec::new();
+        let names: Vec<String> = programs.iter().map(|program| program.name.clone()).collect();
+        let private = PrivateSupervisord(self).known()?;
+        for (keeper, names) in self.keepers(&names)? {
+            let is_moved = |name: &String| {
+                let wants = |program: &Program| program.name == *name && resolved(&program.manager) != keeper;
+                (keeper != Manager::Supervisord || private.contains(name)) && programs.iter().any(wants)
+            };
+            let moved: Vec<String> = names.into_iter().filter(is_moved).collect();
+            if moved.is_empty() {
+                continue;
+            }
+            let alive = self.manager(&keeper).states()?.into_iter().filter(|state| state.state.is_alive());
+            let (stay, go): (Vec<String>, Vec<String>) = {
+                let alive: Vec<String> = alive.map(|state| state.name).collect();
+                moved.into_iter().partition(|name| alive.contains(name))
+            };
+            self.manager(&keeper).stop(&go)?;
+            running.extend(stay);
+        }
+        Ok(running)
     }
 
     /// Every manager that may have something of ours.

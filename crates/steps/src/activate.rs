@@ -1,10 +1,12 @@
 //! Makes the new release the active one: one rename of `current`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use release_core::config::Service;
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
+use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
@@ -107,9 +109,8 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for service in cx.run.config.listening() {
-        let link = cx.host.read_link(&layout.socket_link(&generation.release, &service.name))?;
-        if link != Some(layout.socket_name(generation, &service.name)) {
+    for (link, socket) in links(cx.run, generation) {
+        if cx.host.read_link(&link)? != Some(socket) {
             return Ok(false);
         }
     }
@@ -133,12 +134,20 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
 fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
-    let layout = &cx.run.layout;
-    for service in cx.run.config.listening() {
-        let link = layout.socket_link(&generation.release, &service.name);
-        cx.host.replace_link(&link, &layout.socket_name(generation, &service.name))?;
-    }
-    Ok(())
+    links(cx.run, generation).try_for_each(|(link, socket)| cx.host.replace_link(&link, &socket))
+}
+
+/// The names by which proxies and forwarders find the sockets of `generation`.
+fn links<'a>(run: &'a Run, generation: &'a Generation) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
+    let (layout, release) = (&run.layout, &generation.release);
+    let socket = |service: &Service| layout.socket_name(generation, &service.name);
+    let by_name = run
+        .config
+        .listening()
+        .map(move |service| (layout.socket_link(release, &service.name), socket(service)));
+    let by_port = ports(&run.config)
+        .map(move |(port, service)| (layout.run(release).join(port.link()), socket(service)));
+    by_name.chain(by_port)
 }
 
 fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {

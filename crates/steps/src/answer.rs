@@ -5,6 +5,7 @@ use std::time::Duration;
 use release_core::config::Health;
 use release_core::host::{Address, HostError, HostResult, Reply};
 use release_core::plain_text::plain;
+use release_core::port::Port;
 use release_core::server::Protocol;
 use release_core::step::{Context, StepError, tail};
 
@@ -89,6 +90,12 @@ impl<'a> Question<'a> {
             Protocol::Http => Address::Socket(socket),
             Protocol::Uwsgi => Address::Uwsgi(socket),
         };
+        Self { address, path: &health.path, host: Some(&health.host) }
+    }
+
+    /// A service's health at its port.
+    pub(crate) fn port(port: Port, health: &'a Health) -> Self {
+        let address = Address::Tcp { address: port.reachable().to_string(), host: health.host.clone() };
         Self { address, path: &health.path, host: Some(&health.host) }
     }
 

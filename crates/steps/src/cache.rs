@@ -163,12 +163,13 @@ fn is_rebuilt(entry: &Path) -> bool {
     entry.file_name().is_some_and(|name| name.to_string_lossy().contains('-'))
 }
 
-/// Removes the entries that no release uses any more, and says how many bytes that freed.
+/// Removes the entries that no release and no process uses any more, and says how many bytes that
+/// freed.
 pub fn prune_cache(cx: &Context<'_>) -> Result<u64, StepError> {
     let mut freed = 0;
     for kind in KINDS {
         for entry in entries(cx, kind)? {
-            if !is_used(cx, &entry)? {
+            if !is_used(cx, &entry)? && !runs_something(cx, &entry)? {
                 freed += cx.host.size(&entry)?;
                 discard(cx, &entry)?;
             }
@@ -189,6 +190,17 @@ fn is_used(cx: &Context<'_>, entry: &Path) -> HostResult<bool> {
         }
     }
     Ok(used)
+}
+
+/// A process may outlive its release's directory, or run from an entry that no release names.
+fn runs_something(cx: &Context<'_>, entry: &Path) -> HostResult<bool> {
+    let pids = cx.host.using(entry)?;
+    if pids.is_empty() {
+        return Ok(false);
+    }
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    cx.warn(format!("kept {}: processes {} use it", entry.display(), pids.join(", ")));
+    Ok(true)
 }
 
 const USED_BY: &str = "used-by";
@@ -230,5 +242,18 @@ mod tests {
         assert!(!host.exists("/srv/shop/cache/bundle/old") && !host.exists("/srv/shop/cache/venv/half"));
         assert!(host.exists("/srv/shop/cache/tool/supervisor/bin"), "a tool is used by no release");
         assert_eq!(prune_cache(&cx).unwrap(), 0);
+    }
+
+    #[test]
+    fn an_entry_that_a_process_runs_from_stays_without_any_release() {
+        let scene = Scene::new();
+        scene.host.put_file("/srv/shop/cache/venv/old/lib.so", "123");
+        scene.host.set_using("/srv/shop/cache/venv/old", vec![17]);
+        let cx = scene.context("prune");
+        assert_eq!(prune_cache(&cx).unwrap(), 0);
+        assert!(scene.host.exists("/srv/shop/cache/venv/old/lib.so"));
+        assert_eq!(scene.recorder.warnings(), ["kept /srv/shop/cache/venv/old: processes 17 use it"]);
+        scene.host.set_using("/srv/shop/cache/venv/old", Vec::new());
+        assert_eq!(prune_cache(&cx).unwrap(), 3);
     }
 }

@@ -5,16 +5,15 @@
 //! what it has in the background. What may run only once is replaced here: the old one ends before
 //! the new one begins.
 
-use std::time::Duration;
-
 use release_core::config::{Handover, Service};
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::{Program, Running};
+use release_core::service::Program;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
-use crate::programs::{OldWorker, is_alive, old_workers, program, services_of};
+use crate::programs::{OldWorker, is_alive, old_workers, program, services_of, stays_up};
+use crate::prove::prove;
 use crate::retire;
 
 /// Passes the work on.
@@ -22,9 +21,6 @@ use crate::retire;
 pub struct HandOver;
 
 const NOTHING: &str = "there are no workers";
-/// How long the process manager may take to trust a program that was just started.
-const TRUST: Duration = Duration::from_secs(15);
-const POLL: Duration = Duration::from_millis(50);
 
 impl Step for HandOver {
     fn id(&self) -> &'static str {
@@ -91,19 +87,14 @@ fn start_replacements(cx: &Context<'_>) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Waits until the process manager trusts the program to stay.
+/// Waits until the process manager trusts the program to stay, and proves what it runs from.
 fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), StepError> {
-    let running = cx.wait(TRUST, POLL, || {
+    if stays_up(cx, program)? {
         let states = cx.host.states()?;
-        let state = states.iter().find(|state| state.name == program).map(|state| state.state);
-        match state {
-            Some(Running::Running) => Ok(Some(true)),
-            Some(Running::Starting) => Ok(None),
-            _ => Ok(Some(false)),
-        }
-    })?;
-    if running == Some(true) {
-        return Ok(());
+        return states
+            .iter()
+            .filter(|state| state.name == program)
+            .try_for_each(|state| prove(cx, state).map(drop));
     }
     Err(StepError::Service {
         service: service.name.clone(),

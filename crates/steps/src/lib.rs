@@ -16,6 +16,8 @@ pub mod check_app;
 pub mod migrate;
 pub mod boot;
 pub mod health_check;
+pub mod prove;
+pub mod ports;
 pub mod hand_over;
 pub mod activate;
 pub mod verify;

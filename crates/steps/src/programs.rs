@@ -7,7 +7,7 @@ use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::server::Server;
-use release_core::service::{Program, ProgramState};
+use release_core::service::{Program, ProgramState, Running};
 use release_core::step::{Context, StepError};
 
 use crate::retire::RETIRE;
@@ -61,6 +61,24 @@ fn climb(service: &Service) -> Vec<(Duration, String)> {
 /// Whether the program has a process.
 pub(crate) fn is_alive(states: &[ProgramState], name: &str) -> bool {
     states.iter().any(|state| state.name == name && state.state.is_alive())
+}
+
+/// How long the process manager may take to trust a program that was just started.
+const TRUST: Duration = Duration::from_secs(15);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Waits until the process manager trusts the program to stay; false if it did not.
+pub(crate) fn stays_up(cx: &Context<'_>, program: &str) -> Result<bool, StepError> {
+    let running = cx.wait(TRUST, POLL, || {
+        let states = cx.host.states()?;
+        let state = states.iter().find(|state| state.name == program).map(|state| state.state);
+        match state {
+            Some(Running::Running) => Ok(Some(true)),
+            Some(Running::Starting) => Ok(None),
+            _ => Ok(Some(false)),
+        }
+    })?;
+    Ok(running == Some(true))
 }
 
 /// A program of an older generation that is no web server, and how it hands over.

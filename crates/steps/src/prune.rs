@@ -56,6 +56,7 @@ impl Step for Prune {
             notes.push(format!("freed {} MB of the cache", freed.div_ceil(1_000_000)));
         }
         warn_of(cx, forget_gone(cx));
+        warn_of(cx, cx.host.tidy(&cx.run.layout.repo()));
         for (release, pids) in &found.in_use {
             let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
             notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));

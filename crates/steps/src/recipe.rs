@@ -13,6 +13,8 @@ use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
+use crate::ports::{ClosePorts, OpenPorts};
+use crate::prove::Prove;
 use crate::prune::Prune;
 use crate::record::Record;
 use crate::venv::Venv;
@@ -22,7 +24,8 @@ use crate::verify::Verify;
 ///
 /// Until `Activate` users reach the old release, and every step can be taken back. What can fail
 /// comes early: the app is checked before its database is touched, and the new processes have
-/// proved healthy on a socket of their own before anyone is sent to them. Old workers stop taking
+/// proved healthy on a socket of their own, and to run from the new release alone, before anyone is
+/// sent to them. Old workers stop taking
 /// tasks before the new code can enqueue one that they do not know. Once `Verify` has asked
 /// from outside, the new release serves for good: the old one is drained and old releases go.
 pub fn deploy() -> Plan {
@@ -36,9 +39,12 @@ pub fn deploy() -> Plan {
         .step(Migrate)
         .step(Boot)
         .step(HealthCheck)
+        .step(Prove)
+        .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(ClosePorts)
         .afterwards(Drain)
         .afterwards(Prune)
 }
@@ -48,5 +54,14 @@ pub fn deploy() -> Plan {
 /// The same road as the second half of a deploy: an old release is checked like a new one, and
 /// the one that is left serves until then.
 pub fn rollback() -> Plan {
-    Plan::default().step(Boot).step(HealthCheck).step(HandOver).step(Activate).step(Verify).afterwards(Drain)
+    Plan::default()
+        .step(Boot)
+        .step(HealthCheck)
+        .step(Prove)
+        .step(OpenPorts)
+        .step(HandOver)
+        .step(Activate)
+        .step(Verify)
+        .afterwards(ClosePorts)
+        .afterwards(Drain)
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use release_core::config::Verify as Asked;
 use release_core::host::Address;
+use release_core::port::ports;
 use release_core::run::Run;
+use release_core::server::Protocol;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::{Answer, Question};
@@ -69,6 +71,15 @@ fn through_current(cx: &Context<'_>) -> Result<(), StepError> {
         let socket = cx.run.layout.current_socket(&service.name);
         let at = format!("at {}", socket.display());
         ask(cx, &service.name, &at, &Question::health(socket, &service.health), limit, None)?;
+    }
+    for (port, service) in
+        ports(&cx.run.config).filter(|(_, service)| service.health.protocol == Protocol::Http)
+    {
+        let (at, question) = (format!("at {}", port.0), Question::port(port, &service.health));
+        let log = cx.run.layout.service_log(&port.program());
+        let help =
+            format!("it is well on its socket: look at what passes connections on, `less {}`", log.display());
+        ask(cx, &service.name, &at, &question, limit, Some(help))?;
     }
     Ok(())
 }

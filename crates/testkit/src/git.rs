@@ -165,6 +165,10 @@ impl Git for FakeHost {
         Ok(Written { files, taken })
     }
 
+    fn tidy(&self, mirror: &Path) -> HostResult<()> {
+        self.ask("tidy", mirror)
+    }
+
     fn strip(&self, tree: &CheckedOut) -> HostResult<()> {
         self.act("strip", &tree.tree)
     }

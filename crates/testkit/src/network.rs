@@ -1,7 +1,8 @@
 //! The fake machine's sockets: each address answers as the test says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub(crate) struct Net {
     servers: Vec<(Address, Server)>,
     requests: Vec<(Address, String)>,
     uses: BTreeMap<PathBuf, VecDeque<SocketUse>>,
+    taken: BTreeSet<SocketAddr>,
 }
 
 impl fmt::Debug for Net {
@@ -50,6 +52,11 @@ impl FakeHost {
     /// Every request: where, and which path.
     pub fn requests(&self) -> Vec<(Address, String)> {
         lock(&self.net).requests.clone()
+    }
+
+    /// Somebody else listens on `address`.
+    pub fn take_port(&self, address: SocketAddr) {
+        lock(&self.net).taken.insert(address);
     }
 
     /// What [`Network::socket_use`] says of `socket` in turn, the last one for ever.
@@ -87,6 +94,11 @@ impl Network for FakeHost {
         count: usize,
     ) -> Vec<HostResult<Reply>> {
         (0..count).map(|_| self.get(address, path, headers, limit)).collect()
+    }
+
+    fn listen_problem(&self, address: SocketAddr) -> HostResult<Option<String>> {
+        self.ask("listen_problem", Path::new(&address.to_string()))?;
+        Ok(lock(&self.net).taken.contains(&address).then(|| "Address already in use".to_owned()))
     }
 
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use release_core::command::{Command, Exit};
 use release_core::host::{HostError, HostResult, Processes};
+use release_core::proof::ProcessFiles;
 use release_core::run::RunId;
 
 use crate::fake_host::{FakeHost, lock};
@@ -51,6 +52,7 @@ pub(crate) struct Shell {
     programs: BTreeMap<String, PathBuf>,
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
+    families: BTreeMap<String, Vec<ProcessFiles>>,
 }
 
 impl fmt::Debug for Shell {
@@ -99,6 +101,16 @@ impl FakeHost {
     pub fn set_using(&self, directory: impl Into<PathBuf>, pids: Vec<u32>) {
         lock(&self.shell).using.insert(directory.into(), pids);
     }
+
+    /// The processes of a program; `None` for what may not be read.
+    pub fn set_family(&self, program: &str, files: &[Option<&[&str]>]) {
+        let process = |(index, files): (usize, &Option<&[&str]>)| ProcessFiles {
+            pid: 2001 + u32::try_from(index).expect("a few processes"),
+            files: files.map(|files| files.iter().map(PathBuf::from).collect()),
+        };
+        let family = files.iter().enumerate().map(process).collect();
+        lock(&self.shell).families.insert(program.to_owned(), family);
+    }
 }
 
 fn words(command: &Command) -> String {
@@ -134,5 +146,10 @@ impl Processes for FakeHost {
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
         self.ask("using", directory)?;
         Ok(lock(&self.shell).using.get(directory).cloned().unwrap_or_default())
+    }
+
+    fn family(&self, program: &str, _: Option<u32>) -> HostResult<Vec<ProcessFiles>> {
+        self.ask("family", program.as_ref())?;
+        Ok(lock(&self.shell).families.get(program).cloned().unwrap_or_default())
     }
 }

@@ -28,6 +28,7 @@ pub fn a_config() -> Config {
             name: "web".to_owned(),
             command: "gunicorn shop.wsgi --bind unix:$SOCKET".to_owned(),
             handover: Handover::Socket,
+            listen: None,
             health: Health { path: "/healthz".to_owned(), ..Health::default() },
             drain: Wait::seconds(10),
             stop: None,

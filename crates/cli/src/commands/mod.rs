@@ -3,6 +3,7 @@
 mod check;
 mod deploy;
 mod exec;
+mod forward;
 mod generate;
 mod hook;
 mod init;
@@ -50,6 +51,7 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             hook::install(&existing()?, screen, &repository)
         }
         Command::Hook { command: Hook::PostReceive } => hook::post_receive(&existing()?, screen),
+        Command::Forward { listen } => forward::run(&existing()?, listen),
         Command::Retire { boot, release, generation, after } => {
             let boot = boot.or_else(|| older(release.as_ref(), generation));
             retire::run(existing()?, screen, &boot.expect("clap asks for one of them"), after)

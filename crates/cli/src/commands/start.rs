@@ -1,18 +1,19 @@
 //! `release start`: brings the active release's processes back.
 
-use release_core::config::Service;
 use release_core::event::Observer;
 use release_core::exit_code;
 use release_core::host::{Clock, Services};
+use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
-use release_core::service::programs_of;
 use release_core::state::State;
 use release_core::step::{Context, Step};
 use release_steps::boot::Boot;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
+use release_steps::ports::OpenPorts;
+use release_steps::prove::Prove;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -34,11 +35,10 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
     let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
-    let is_alive = |service: &Service| {
-        let name = generation.program(&service.name);
-        programs_of(&states, &generation).any(|program| program.name == name && program.state.is_alive())
-    };
-    Ok(!record.config.services.iter().all(is_alive))
+    let is_alive = |name: String| states.iter().any(|state| state.name == name && state.state.is_alive());
+    let services = record.config.services.iter().map(|service| generation.program(&service.name));
+    let forwarders = ports(&record.config).map(|(port, _)| port.program());
+    Ok(!services.chain(forwarders).all(is_alive))
 }
 
 /// Starts what does not run of the active release. The caller holds the lock.
@@ -48,7 +48,7 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     let known = site.host.known_programs()?;
     let old: Vec<String> = known.into_iter().filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck, &HandOver] {
+    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &OpenPorts, &HandOver] {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,

@@ -1,10 +1,14 @@
 //! `release status`: what is live, what runs, and what was interrupted.
 
+use std::net::SocketAddr;
+
 use jiff::Timestamp;
 use release_core::exit_code;
 use release_core::host::Services;
+use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::revision::Revision;
+use release_core::service::ProgramState;
 use release_core::state::{Activation, State};
 use release_host::{Holder, Lock, LockError};
 use release_steps::retire::RETIRE;
@@ -23,6 +27,7 @@ struct Status {
     interrupted: Option<InterruptedAt>,
     locked: Option<Holder>,
     services: Vec<ServiceState>,
+    ports: Vec<PortState>,
     /// For people: where `current` points if not at a release of ours.
     #[serde(skip)]
     foreign: Option<String>,
@@ -50,6 +55,13 @@ struct ServiceState {
     pid: Option<u32>,
 }
 
+#[derive(Serialize)]
+struct PortState {
+    listen: SocketAddr,
+    state: &'static str,
+    pid: Option<u32>,
+}
+
 /// Shows the status.
 pub(crate) fn run(site: &Site, screen: &Screen) -> Result<u8, Error> {
     let status = status(site)?;
@@ -65,6 +77,7 @@ fn status(site: &Site) -> Result<Status, Error> {
         Err(error) => return Err(error.into()),
     };
     let state = site.state()?;
+    let programs = site.host.states()?;
     let current = site.current()?;
     let previous =
         current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
@@ -78,7 +91,8 @@ fn status(site: &Site) -> Result<Status, Error> {
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
-        services: services(site)?,
+        services: programs.iter().filter_map(service).collect(),
+        ports: programs.iter().filter_map(port).collect(),
         foreign: site.foreign_current()?,
     })
 }
@@ -99,18 +113,15 @@ fn now_active(state: &State, current: ReleaseId) -> Active {
     }
 }
 
-fn services(site: &Site) -> Result<Vec<ServiceState>, Error> {
-    let states = site.host.states()?;
-    let known = states.into_iter().filter_map(|program| {
-        let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
-        (name != RETIRE).then_some(ServiceState {
-            name,
-            release,
-            state: program.state.as_str(),
-            pid: program.pid,
-        })
-    });
-    Ok(known.collect())
+fn service(program: &ProgramState) -> Option<ServiceState> {
+    let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
+    let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid };
+    (service.name != RETIRE).then_some(service)
+}
+
+fn port(program: &ProgramState) -> Option<PortState> {
+    let Port(listen) = Port::of_program(&program.name)?;
+    Some(PortState { listen, state: program.state.as_str(), pid: program.pid })
 }
 
 fn text(status: &Status) -> String {
@@ -119,8 +130,11 @@ fn text(status: &Status) -> String {
     text += &format!("current   {}\n", line(status.current.as_ref(), none));
     text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
     for service in &status.services {
-        let pid = service.pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+        let pid = told_pid(service.pid);
         text += &format!("service   {} of {}: {}{pid}\n", service.name, service.release, service.state);
+    }
+    for port in &status.ports {
+        text += &format!("port      {}: {}{}\n", port.listen, port.state, told_pid(port.pid));
     }
     if status.services.is_empty() && status.current.is_some() {
         text += &format!("service   none runs; `release start --root {}` starts them\n", status.root);
@@ -135,6 +149,10 @@ fn text(status: &Status) -> String {
         );
     }
     text
+}
+
+fn told_pid(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
 }
 
 fn line(active: Option<&Active>, none: &str) -> String {

@@ -202,6 +202,9 @@ pub struct Service {
     pub command: String,
     /// How it passes from the old generation to the new one.
     pub handover: Handover,
+    /// A TCP port that reaches it, held by a forwarder through all releases.
+    #[serde(default)]
+    pub listen: Option<Listen>,
     /// How it shows that it is well.
     pub health: Health,
     /// How long its old socket may take to fall quiet; then it is asked to end all the same.

@@ -5,7 +5,8 @@ use serde_yaml::Value;
 use super::fields::{Fields, Report, name};
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
 use super::stop::stop;
-use super::{Handover, Health, Service};
+use super::{Handover, Health, Listen, Service};
+use crate::port::Port;
 use crate::server::Server;
 
 pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
@@ -19,6 +20,7 @@ pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Serv
         };
         services.push(service(key, value, &path, report));
     }
+    check_ports(&services, &path, report);
     services
 }
 
@@ -35,8 +37,16 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let server = Server::of(&words);
     let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
     let listens = command.contains("$SOCKET") || command.contains("${SOCKET}") || server.finds_socket(&words);
+    let listen = fields.take("listen", report);
+    if listen.is_some() && handover != Handover::Socket {
+        let help = Some("only what listens on $SOCKET can have one: `handover: socket`".to_owned());
+        report.add(&fields.at("listen"), format!("services.{key}.listen: nobody listens there"), help);
+    }
     if handover == Handover::Socket && !command.is_empty() && !listens {
-        let help = Some("let it listen where it is told to: `--bind unix:$SOCKET`".to_owned());
+        let help = Some(match server.own_port(&words) {
+            Some(port) => held_port(server, port, listen),
+            None => format!("let it listen where it is told to: `{}`", server.bind()),
+        });
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
     }
     let usual = Health { protocol: server.protocol(&words), ..Health::default() };
@@ -46,7 +56,30 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     let optional = fields.take("optional", report).unwrap_or(false);
     let env = env(&mut fields, report);
     fields.finish(report);
-    Service { name: key, command, handover, health, drain, stop, optional, env }
+    Service { name: key, command, handover, listen, health, drain, stop, optional, env }
+}
+
+/// What to write for a server that has a port of its own, which two generations cannot share.
+fn held_port(server: Server, port: Listen, listen: Option<Listen>) -> String {
+    let bind = server.bind();
+    match listen {
+        Some(_) => format!("the port is held for it already: let it listen on `{bind}` instead"),
+        None => {
+            format!("let it listen on `{bind}` instead, and say `listen: {port}`: that port is held for it")
+        }
+    }
+}
+
+/// A port can be had but once.
+fn check_ports(services: &[Service], path: &[String], report: &mut Report<'_>) {
+    for (index, service) in services.iter().enumerate() {
+        let same = |other: &&Service| Port::of(other).is_some() && Port::of(other) == Port::of(service);
+        if let Some(first) = services[..index].iter().find(same) {
+            let at = [path, &[service.name.clone(), "listen".to_owned()]].concat();
+            let what = format!("services.{}.listen is the port of `{}` already", service.name, first.name);
+            report.add(&at, what, Some("choose another port".to_owned()));
+        }
+    }
 }
 
 fn health(value: Value, path: Vec<String>, usual: Health, report: &mut Report<'_>) -> Health {

@@ -55,6 +55,32 @@ fn a_server_is_known_by_its_command_and_what_is_said_stands() {
 }
 
 #[test]
+fn a_port_is_held_for_one_service_that_listens() {
+    let web = |more: &str| {
+        let text = format!(
+            "app: a\nservices:\n  web: {{command: gunicorn a --bind unix:$SOCKET, listen: 8000}}\n{more}"
+        );
+        app(&text).map(|config| config.services[0].listen.map(|listen| listen.to_string()))
+    };
+    assert_eq!(web("").unwrap(), Some("8000".to_owned()));
+    assert_eq!(
+        web("  api: {command: daphne -p 8001 a, listen: \"127.0.0.1:8000\"}\n").unwrap_err(),
+        [
+            "release.yml:4: services.api.command does not use $SOCKET (help: the port is held for it already: \
+             let it listen on `-u $SOCKET` instead)",
+            "release.yml:4: services.api.listen is the port of `web` already (help: choose another port)",
+        ]
+    );
+    assert_eq!(
+        web("  worker: {command: celery -A a worker, handover: overlap, listen: 8001}\n").unwrap_err(),
+        [
+            "release.yml:4: services.worker.listen: nobody listens there (help: only what listens on $SOCKET can \
+          have one: `handover: socket`)"
+        ]
+    );
+}
+
+#[test]
 fn the_record_of_an_older_release_still_reads() {
     let expected = app(&MINIMAL.replace("handover: socket", "stop: TERM 40s")).unwrap();
     let mut stored = serde_json::to_value(&expected).unwrap();
@@ -147,7 +173,7 @@ django: {seting: x}
         "release.yml:5: linked_dirs: `media` is named twice (help: name it once)",
         "release.yml:5: linked_dirs: `run` is a name that release itself uses",
         "release.yml:8: unknown key `services.web.comand` (help: did you mean `command`?)",
-        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen where it is told to: `--bind unix:$SOCKET`)",
+        "release.yml:9: services.web.command does not use $SOCKET (help: let it listen on `--bind unix:$SOCKET` instead, and say `listen: 0.0.0.0:8000`: that port is held for it)",
         "release.yml:10: services.web.handover: unknown variant `teleport`, expected one of `socket`, `overlap`, `replace`",
         "release.yml:11: services.web.health.timeout: invalid value: string \"soon\", expected a length of time such as 30s, 10m or 1h",
         "release.yml:11: services.web.health.path: `healthz` is no path of a URL (help: write it like `/healthz`)",

@@ -1,6 +1,7 @@
 //! What each web server needs that two generations of it take over from one another without a
 //! lost request: measured facts, as pure data. `docs/services.md` has the figures.
 
+mod address;
 mod complete;
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! The app's repository and our mirror of it, through libgit2.
+//! The app's repository and our mirror of it: git fetches and streams, libgit2 looks things up.
 
+mod address;
 mod beside;
 mod checkout;
-mod credentials;
+mod fetch;
 mod find;
 mod mirror;
 mod program;
+mod tidy;
 mod tree;
 
 use std::path::Path;
@@ -18,11 +20,11 @@ use release_core::revision::Revision;
 
 use crate::UnixHost;
 
-pub use mirror::without_password;
+pub use address::without_password;
 
 impl Git for UnixHost {
     fn fetch(&self, mirror: &Path, url: &str, progress: &dyn Fn(Progress)) -> HostResult<()> {
-        mirror::fetch(mirror, url, progress, &self.interruption)
+        fetch::fetch(self, mirror, url, progress)
     }
 
     fn find(&self, repository: &Path, name: &str) -> Result<Revision, FindError> {
@@ -53,6 +55,10 @@ impl Git for UnixHost {
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written> {
         checkout::checkout(self, repository, revision, into, spare, progress)
+    }
+
+    fn tidy(&self, mirror: &Path) -> HostResult<()> {
+        tidy::tidy(self, mirror)
     }
 
     fn strip(&self, tree: &CheckedOut) -> HostResult<()> {
@@ -93,13 +99,12 @@ fn because(
 
 /// What to do about a repository that libgit2 does not trust because of its owner.
 fn not_ours(error: &git2::Error, path: &str) -> Option<String> {
-    // Of the repository that is fetched from, only the message tells.
-    let not_owned =
-        error.code() == ErrorCode::Owner || error.message().contains("is not owned by current user");
-    not_owned.then(|| {
-        let path = path.strip_prefix("file://").unwrap_or(path);
-        format!("it belongs to another user; to trust it: `git config --global --add safe.directory {path}`")
-    })
+    (error.code() == ErrorCode::Owner).then(|| trust(path))
+}
+
+fn trust(path: &str) -> String {
+    let path = path.strip_prefix("file://").unwrap_or(path);
+    format!("it belongs to another user; to trust it: `git config --global --add safe.directory {path}`")
 }
 
 /// Lets a few of very many calls through, so that telling costs less than the work.

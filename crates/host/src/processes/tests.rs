@@ -238,14 +238,61 @@ fn a_run_is_known_by_its_whole_name() {
 }
 
 #[test]
-fn mapped_files_are_read_from_the_kernels_table() {
-    let directory = Path::new("/srv/shop/releases/a b");
-    let maps =
-        |path: &str| format!("7f0-7f1 rw-p 00000000 00:00 0\n55d-55e r-xp 0000 fe:00 1234    {path}\n");
-    for below in ["/srv/shop/releases/a b/x.so", "/srv/shop/releases/a b/x.so (deleted)"] {
-        assert!(maps_below(maps(below).as_bytes(), directory), "{below}");
+fn a_process_uses_the_file_that_it_has_open_and_the_environment_that_its_variables_name() {
+    let (root, host) = testing::host();
+    let (release, venv) = (root.path().join("release"), root.path().join("cache"));
+    for directory in [&release, &venv] {
+        fs::create_dir(directory).unwrap();
     }
-    for other in ["/srv/shop/releases/a bc/x.so", "[heap]", "/usr/lib/libc.so.6"] {
-        assert!(!maps_below(maps(other).as_bytes(), directory), "{other}");
+    fs::write(release.join("db"), "").unwrap();
+    std::os::unix::fs::symlink(&venv, root.path().join("venv")).unwrap();
+    let input = fs::File::open(release.join("db")).unwrap();
+    let mut child = std::process::Command::new("sleep")
+        .args(["60"])
+        .current_dir("/")
+        .stdin(input)
+        .env("VIRTUAL_ENV", root.path().join("venv"))
+        .spawn()
+        .unwrap();
+    let found = [&release, &venv].map(|directory| host.using(directory).unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(found, [vec![child.id()], vec![child.id()]]);
+}
+
+#[test]
+fn a_programs_family_is_found_by_its_parents_and_by_its_name() {
+    let (root, host) = testing::host();
+    let release = root.path().join("release");
+    fs::create_dir(&release).unwrap();
+    let started = |script: &str, program: &str| {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script]).current_dir(&release);
+        command.env("RELEASE_ROOT", root.path()).env("RELEASE_PROGRAM", program).spawn().unwrap()
+    };
+    let mut master = started("cd /; env -i sleep 60 & wait", "web-other");
+    let mut named = started("exec sleep 60", "web-1");
+    let child = || {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", master.id())).unwrap();
+        children.trim().parse::<u32>().ok()
+    };
+    wait_for("the master's child", || child().is_some());
+    let worker = child().unwrap();
+    wait_for("its own program", || fs::read_link(of(worker, "exe")).is_ok_and(|exe| exe.ends_with("sleep")));
+    let family = host.family("web-1", Some(master.id())).unwrap();
+    let alone = host.family("web-2", None).unwrap();
+    kill_process(Pid::from_raw(worker.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    for process in [&mut master, &mut named] {
+        process.kill().unwrap();
+        process.wait().unwrap();
     }
+    let mut expected = vec![master.id(), worker, named.id()];
+    expected.sort_unstable();
+    assert_eq!(family.iter().map(|process| process.pid).collect::<Vec<_>>(), expected);
+    let works = |pid: u32, directory: &Path| {
+        let process = family.iter().find(|process| process.pid == pid).unwrap();
+        process.files.as_ref().unwrap()[1] == directory
+    };
+    assert!(works(master.id(), Path::new("/")) && works(named.id(), &fs::canonicalize(&release).unwrap()));
+    assert_eq!(alone, []);
 }

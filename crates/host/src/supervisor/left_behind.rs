@@ -1,28 +1,20 @@
 //! What a supervisord that was killed left behind: its programs go on without it.
 
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use release_core::host::{HostError, HostResult};
 use release_core::layout::Layout;
-use release_core::service::Program;
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::processes::table::{Process, all, carries_name, strings};
 
 /// How long a process may take to end before it is killed; its users wait for its successor.
 const PATIENCE: Duration = Duration::from_secs(10);
 const GIVE_UP: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// A process that is neither this one nor a zombie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Process {
-    pid: u32,
-    group: u32,
-    session: u32,
-}
 
 /// The supervisords that were started with the configuration `conf`.
 pub(super) fn supervisors(conf: &Path) -> HostResult<Vec<Process>> {
@@ -54,14 +46,7 @@ pub(super) fn programs(layout: &Layout) -> HostResult<Vec<Process>> {
 
 /// What is left of `programs` that have ended: the workers of a master that was killed.
 pub(super) fn orphans(layout: &Layout, programs: &[String]) -> HostResult<Vec<Process>> {
-    let root = format!("RELEASE_ROOT={}", layout.root().display()).into_bytes();
-    let names: Vec<Vec<u8>> =
-        programs.iter().map(|program| format!("{}={program}", Program::VARIABLE).into_bytes()).collect();
-    let is_orphan = |process: &Process| {
-        let environment = strings(*process, "environ");
-        environment.contains(&root) && names.iter().any(|name| environment.contains(name))
-    };
-    Ok(all()?.into_iter().filter(is_orphan).collect())
+    Ok(all()?.into_iter().filter(|process| carries_name(*process, layout, programs)).collect())
 }
 
 /// Asks what `find` finds to end, and kills what does not.
@@ -103,33 +88,6 @@ fn signal(process: &Process, signal: Signal) {
     }
 }
 
-fn all() -> HostResult<Vec<Process>> {
-    let unreadable = |source| HostError::Io { action: "read", path: "/proc".into(), source };
-    let entries =
-        fs::read_dir("/proc").and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(unreadable)?;
-    let ids = entries.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    Ok(ids
-        .filter(|pid| *pid != std::process::id())
-        .filter_map(|pid| parse_stat(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?))
-        .collect())
-}
-
-/// `pid (name) state ppid group session …`; the name may hold blanks and parentheses.
-fn parse_stat(pid: u32, stat: &str) -> Option<Process> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut columns = rest.split_ascii_whitespace();
-    let state = columns.next()?;
-    let mut columns = columns.skip(1);
-    let (group, session) = (columns.next()?.parse().ok()?, columns.next()?.parse().ok()?);
-    (!matches!(state, "Z" | "X")).then_some(Process { pid, group, session })
-}
-
-/// The strings of `environ` or `cmdline`; none of a process that is gone or not ours to read.
-fn strings(process: Process, file: &str) -> Vec<Vec<u8>> {
-    let bytes = fs::read(format!("/proc/{}/{file}", process.pid)).unwrap_or_default();
-    bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
-}
-
 fn works_below(process: Process, root: &Path) -> bool {
     fs::read_link(format!("/proc/{}/cwd", process.pid)).is_ok_and(|directory| directory.starts_with(root))
 }
@@ -149,13 +107,6 @@ fn boot_time(stat: &str) -> Option<SystemTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_is_read_whatever_its_name() {
-        let stat = "41 (a) Z (b c) S 1 40 39 0 -1 4194560 1 2";
-        assert_eq!(parse_stat(41, stat), Some(Process { pid: 41, group: 40, session: 39 }));
-        assert_eq!(parse_stat(41, "41 (sh) Z 1 40 39 0"), None);
-    }
 
     #[test]
     fn a_supervisord_is_known_by_its_configuration() {
@@ -181,7 +132,7 @@ mod tests {
 
     #[test]
     fn only_the_first_of_a_group_is_asked_unless_it_is_gone() {
-        let process = |pid, group| Process { pid, group, session: 1 };
+        let process = |pid, group| Process { pid, group, parent: 1, session: 1 };
         let found = [process(10, 10), process(11, 10), process(21, 20)];
         assert_eq!(found.map(|process| answers_for_itself(&process, &found)), [true, false, true]);
     }

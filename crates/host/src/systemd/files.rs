@@ -1,12 +1,12 @@
 //! The files below systemd's directories that are ours: templates, and links that enable instances.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use release_core::config::{Manager, Scope};
 use release_core::host::{Files, HostError, HostResult};
 use release_core::service::Program;
 
-use super::unit::{Unit, first_line};
+use super::unit::{Unit, file_of, first_line};
 use super::{Systemd, target};
 use crate::account::Account;
 use crate::label;
@@ -81,16 +81,14 @@ impl Systemd<'_> {
         if self.runs() { self.systemctl().reload() } else { Ok(()) }
     }
 
-    /// Removes our templates but those of programs that are known, and `kept`.
-    fn remove_unused(&self, directory: &PathBuf, kept: &[&str]) -> HostResult<()> {
-        let placed = self.placed()?;
-        let of_template =
-            |name: &str| placed.iter().any(|placed| template(&placed.name).is_some_and(|used| used == name));
+    /// Removes our units but those of programs that are known, and `kept`.
+    fn remove_unused(&self, directory: &Path, kept: &[&str]) -> HostResult<()> {
+        let used: Vec<String> = self.placed()?.iter().map(|placed| file_of(&placed.name)).collect();
         let prefix = format!("{}-", label::of_root(self.host.layout.root()));
         for path in self.host.list(directory)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let is_template = name.starts_with(&prefix) && name.ends_with("@.service");
-            if is_template && !kept.contains(&&*name) && !of_template(&name) {
+            let may_go = name.starts_with(&prefix) && name.ends_with(".service");
+            if may_go && !kept.contains(&&*name) && !used.iter().any(|used| *used == name) {
                 let text = self.host.read(&path)?.unwrap_or_default();
                 if self.is_ours(&text) {
                     self.host.remove(&path)?;
@@ -105,13 +103,7 @@ impl Systemd<'_> {
     }
 }
 
-/// The template of an instance: `web@.service` of `web@x.service`.
-fn template(unit: &str) -> Option<String> {
-    let (prefix, _) = unit.split_once('@')?;
-    Some(format!("{prefix}@.service"))
-}
-
-fn foreign(path: &std::path::Path) -> HostError {
+fn foreign(path: &Path) -> HostError {
     let path = path.display();
     HostError::Services {
         what: format!("cannot use {path}: somebody else wrote that"),

@@ -20,6 +20,7 @@ use crate::UnixHost;
 use crate::account::{Account, INHERITED};
 use crate::placed::Placed;
 use crate::services::ProcessManager;
+use state::UnitState;
 use systemctl::{Systemctl, is_booted, user_runtime};
 use unit::{Unit, Unwritable};
 
@@ -79,6 +80,13 @@ impl<'a> Systemd<'a> {
         Ok(placed)
     }
 
+    /// The units of `placed` that have failed.
+    fn failed(&self, placed: &[Placed]) -> HostResult<Vec<String>> {
+        let states = self.systemctl().states(&names(placed))?;
+        let has_failed = |(_, state): &(String, UnitState)| state.running == Running::Failed;
+        Ok(states.into_iter().filter(has_failed).map(|(unit, _)| unit).collect())
+    }
+
     /// Where there is no systemd, none of its units can run.
     fn runs(&self) -> bool {
         let user = || PathBuf::from(user_runtime(rustix::process::geteuid().as_raw())).join("systemd");
@@ -97,24 +105,24 @@ impl ProcessManager for Systemd<'_> {
     fn start(&self, programs: &[Program]) -> HostResult<()> {
         let account = self.host.account()?;
         let setting = Setting::of(self, &account);
+        let states = self.states()?;
+        let runs = |program: &&Program| {
+            states.iter().any(|state| state.name == program.name && state.state.is_alive())
+        };
+        let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
+        let known: Vec<String> = idle.iter().map(|program| program.name.clone()).collect();
+        // It may have been described in another way.
+        let known = self.chosen(&known)?;
+        self.disable(&known)?;
+        self.systemctl().reset(&self.failed(&known)?)?;
         let units: Result<Vec<Unit>, Unwritable> =
-            programs.iter().map(|program| Unit::of(program, &setting)).collect();
+            idle.iter().map(|program| Unit::of(program, &setting)).collect();
         let units = units.map_err(unwritable)?;
         self.write_units(&units, &account)?;
-        let mut placed = Vec::new();
-        for (program, unit) in programs.iter().zip(&units) {
-            placed.push(self.place(program, unit, &account)?);
+        for (program, unit) in idle.iter().zip(&units) {
+            self.place(program, unit, &account)?;
         }
-        let names: Vec<String> = placed.into_iter().map(|placed| placed.name).collect();
-        let states = self.systemctl().states(&names)?;
-        let is = |name: &String, wanted: fn(Running) -> bool| {
-            states.get(name).is_some_and(|state| wanted(state.running))
-        };
-        let (_, idle): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| is(name, Running::is_alive));
-        let failed: Vec<String> =
-            idle.iter().filter(|name| is(name, |state| state == Running::Failed)).cloned().collect();
-        self.systemctl().reset(&failed)?;
-        self.systemctl().start(&idle)
+        self.systemctl().start(&units.into_iter().map(|unit| unit.name).collect::<Vec<_>>())
     }
 
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {

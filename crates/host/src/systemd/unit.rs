@@ -41,28 +41,50 @@ pub(super) fn first_line(root: &Path) -> String {
 }
 
 impl Unit {
-    /// The unit of `program`, on the machine of `setting`.
+    /// The unit of `program`, on the machine of `setting`. What belongs to no generation has one alone.
     pub(super) fn of(program: &Program, setting: &Setting) -> Result<Self, Unwritable> {
-        let (service, generation) =
-            Generation::of_program(&program.name).ok_or_else(|| Unwritable(program.name.clone()))?;
-        let instance = generation.to_string();
-        let text = text(program, &service, &instance, setting)?;
+        let generation = Generation::of_program(&program.name);
+        let instance = generation.map(|(_, generation)| generation.to_string());
+        let suffix = instance.as_ref().map_or(String::new(), |instance| format!("-{instance}"));
+        let service = program.name.strip_suffix(&suffix).unwrap_or(&program.name);
+        if !is_plain(service) {
+            return Err(Unwritable(program.name.clone()));
+        }
+        let text = text(program, service, instance.as_deref(), setting)?;
         let prefix = format!("{}-{service}-{}", label::of_root(&setting.root), label::mark(&text));
-        Ok(Self {
-            template: format!("{prefix}@.service"),
-            name: format!("{prefix}@{instance}.service"),
-            text,
-        })
+        let (template, name) = match instance {
+            Some(instance) => (format!("{prefix}@.service"), format!("{prefix}@{instance}.service")),
+            None => (format!("{prefix}.service"), format!("{prefix}.service")),
+        };
+        Ok(Self { template, name, text })
     }
 }
 
-fn text(program: &Program, service: &str, instance: &str, setting: &Setting) -> Result<String, Unwritable> {
+/// The file of a unit: `web@.service` for `web@x.service`.
+pub(super) fn file_of(unit: &str) -> String {
+    match unit.split_once('@') {
+        Some((prefix, _)) => format!("{prefix}@.service"),
+        None => unit.to_owned(),
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+fn text(
+    program: &Program,
+    service: &str,
+    instance: Option<&str>,
+    setting: &Setting,
+) -> Result<String, Unwritable> {
     let root = &setting.root;
     let settings = format!("{}-{service}-.service.d", label::of_root(root));
     let mut text = first_line(root);
     let mut line = |line: String| text.push_str(&format!("{line}\n"));
     line(format!("# Own settings go into {settings}/*.conf beside it; they stay."));
-    line(format!("[Unit]\nDescription={service} of {}, %i", value(root)?));
+    let which = if instance.is_some() { ", %i" } else { "" };
+    line(format!("[Unit]\nDescription={service} of {}{which}", value(root)?));
     line(format!("RequiresMountsFor={}", quoted(&path(root)?)?));
     if setting.is_system() {
         line(AFTER.trim_end().to_owned());
@@ -81,7 +103,7 @@ fn text(program: &Program, service: &str, instance: &str, setting: &Setting) -> 
     line(format!("ExecStart={}", command(&program.command, instance)?));
     line(restart(program.restart).to_owned());
     line(stop(program));
-    let log = value(&program.log)?.replace(instance, "%i");
+    let log = with_specifier(value(&program.log)?, instance);
     line(format!("UMask=0022\nStandardOutput=append:{log}\nStandardError=inherit\n"));
     line(format!("[Install]\nWantedBy={}", target(setting.scope)));
     Ok(text)
@@ -103,9 +125,14 @@ fn stop(program: &Program) -> String {
     lines + "TimeoutStartSec=infinity\nOOMPolicy=continue"
 }
 
-fn command(words: &[String], instance: &str) -> Result<String, Unwritable> {
+/// The instance is named in each instance's own words.
+fn with_specifier(text: String, instance: Option<&str>) -> String {
+    instance.map_or(text.clone(), |instance| text.replace(instance, "%i"))
+}
+
+fn command(words: &[String], instance: Option<&str>) -> Result<String, Unwritable> {
     let words: Result<Vec<String>, Unwritable> =
-        words.iter().map(|word| Ok(quoted(word)?.replace(instance, "%i"))).collect();
+        words.iter().map(|word| Ok(with_specifier(quoted(word)?, instance))).collect();
     Ok(words?.join(" "))
 }
 
@@ -251,11 +278,21 @@ WantedBy=multi-user.target
     }
 
     #[test]
+    fn what_belongs_to_no_generation_is_no_template() {
+        let port = Program { name: "port-127.0.0.1_8000".to_owned(), ..web() };
+        let unit = Unit::of(&port, &setting()).unwrap();
+        assert!(unit.name.starts_with("my_50__shop-port-127.0.0.1_8000-"), "{}", unit.name);
+        assert_eq!((&unit.name, file_of(&unit.name)), (&unit.template, unit.template.clone()));
+        assert!(!unit.text.contains("%i"), "{}", unit.text);
+        assert_eq!(file_of("web@x.service"), "web@.service");
+    }
+
+    #[test]
     fn words_are_quoted_and_nothing_in_them_is_replaced() {
         assert_eq!(quoted("--bind=unix:/run/web.sock").unwrap(), "--bind=unix:/run/web.sock");
         assert_eq!(quoted("").unwrap(), "\"\"");
         assert_eq!(quoted("a \"b\" $HOME 5% \\").unwrap(), "\"a \\\"b\\\" $$HOME 5%% \\\\\"");
         assert!(quoted("a\nb").is_err());
-        assert!(Unit::of(&Program { name: "web".to_owned(), ..web() }, &setting()).is_err());
+        assert!(Unit::of(&Program { name: "a/b".to_owned(), ..web() }, &setting()).is_err());
     }
 }

@@ -3,6 +3,7 @@
 use release_core::config::{Handover, Service};
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
+use release_core::server::Server;
 
 use super::Problem;
 use crate::retire::RETIRE;
@@ -26,10 +27,32 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
             "choose another name",
         ));
     }
+    problems.extend(one_release_for_ever(layout, service));
     if let Some((what, help)) = command_problem(&words(&service.command)) {
         problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
     }
     problems
+}
+
+/// A command that leads through `current`, or into one release, runs the code of another one than
+/// the release that it is started for.
+fn one_release_for_ever(layout: &Layout, service: &Service) -> Option<Problem> {
+    let root = layout.root().display().to_string();
+    let expanded = service.command.replace("${RELEASE_ROOT}", &root).replace("$RELEASE_ROOT", &root);
+    let place = [layout.current(), layout.releases()].into_iter().find(|place| {
+        let text = place.display().to_string();
+        let ends =
+            |rest: &str| rest.chars().next().is_none_or(|c| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        expanded.match_indices(&text).any(|(at, _)| ends(&expanded[at + text.len()..]))
+    })?;
+    Some(Problem::new(
+        format!(
+            "services.{}: its command names {}, which is another release while a new one is tried",
+            service.name,
+            place.display()
+        ),
+        "name things from the release's top, where it is started: `gunicorn`, `--chdir web`, `$VIRTUAL_ENV/bin/…`",
+    ))
 }
 
 /// Every id is as long as any other; nobody boots a release more than 99 times.
@@ -60,18 +83,12 @@ fn command_problem(words: &[String]) -> Option<(String, String)> {
         let help = format!("put it into a script, or run `sh -c '… {operator} …'`");
         return Some((format!("uses `{operator}`, and no shell runs it"), help));
     }
-    // `--bind=x` is `--bind x`.
-    let parts: Vec<&str> = words.iter().flat_map(|word| word.splitn(2, '=')).collect();
-    let port = parts.windows(2).find_map(|pair| fixed_port(pair[0], pair[1]))?;
-    let help = "let it listen on $SOCKET alone".to_owned();
-    Some((format!("listens on port {port} too, which two generations cannot share"), help))
-}
-
-fn fixed_port<'a>(option: &str, value: &'a str) -> Option<&'a str> {
-    let port = match option {
-        "--bind" | "-b" => value.rsplit_once(':')?.1,
-        "--port" => value,
-        _ => return None,
-    };
-    (!port.is_empty() && port.bytes().all(|c| c.is_ascii_digit())).then_some(port)
+    let server = Server::of(words);
+    let port = server.own_port(words)?;
+    let what = format!("listens on port {} too, which two generations cannot share", port.port);
+    let bind = server.bind();
+    Some((
+        what,
+        format!("let it listen on `{bind}` alone, and say `listen: {port}`: that port is held for it"),
+    ))
 }

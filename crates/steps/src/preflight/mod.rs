@@ -15,7 +15,7 @@ use release_core::release::ReleaseId;
 use release_core::step::{Context, StepError};
 
 use crate::activate::not_a_link;
-use crate::{frontend, venv};
+use crate::{frontend, ports, venv};
 
 pub use live::live_proxy_problems;
 pub use proxy::proxy_problems;
@@ -45,7 +45,7 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file, manager] {
+    for check in [places, space, linked_files, env_file, manager, held_ports] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
@@ -122,6 +122,17 @@ fn space(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Proble
 
 fn manager(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
     if config.services.is_empty() { Ok(()) } else { host.check_manager(&config.manager) }
+}
+
+fn held_ports(
+    host: &dyn Host,
+    layout: &Layout,
+    config: &Config,
+    problems: &mut Vec<Problem>,
+) -> HostResult<()> {
+    let found = ports::problems(host, layout, config)?;
+    problems.extend(found.into_iter().map(|(what, help)| Problem::new(what, help)));
+    Ok(())
 }
 
 fn newest_release(host: &dyn Host, layout: &Layout) -> HostResult<Option<PathBuf>> {

@@ -22,6 +22,7 @@ fn service(name: &str, handover: Handover) -> Service {
         name: name.to_owned(),
         command: format!("celery -A shop {name}"),
         handover,
+        listen: None,
         health: Health::default(),
         drain: Wait::ZERO,
         stop: None,

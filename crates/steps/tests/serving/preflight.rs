@@ -149,3 +149,22 @@ fn an_env_file_that_was_named_must_be_there() {
     config.env_file = "shop.env".to_owned();
     assert_eq!(whats(&found(&server(), &config)), ["the env file /srv/shop/shared/shop.env does not exist"]);
 }
+
+#[test]
+fn a_command_that_leads_into_another_release_is_refused() {
+    for command in [
+        "gunicorn shop.wsgi --bind unix:$SOCKET --chdir $RELEASE_ROOT/current",
+        "/srv/shop/current/venv/bin/gunicorn shop.wsgi --bind unix:$SOCKET",
+        "gunicorn shop.wsgi --bind=unix:$SOCKET --chdir=${RELEASE_ROOT}/releases/20261119T090000Z-aaaaaaa",
+    ] {
+        let mut config = a_config();
+        config.services[0].command = command.to_owned();
+        let found = found(&server(), &config);
+        assert!(found[0].what.starts_with("services.web: its command names /srv/shop/"), "{found:?}");
+    }
+    for fine in ["/srv/shop/currently/x", "/srv/shop/releases-old/x", "/srv/blog/current"] {
+        let mut config = a_config();
+        config.services[0].command = format!("gunicorn shop.wsgi --bind unix:$SOCKET -c {fine}");
+        assert_eq!(found(&server(), &config), [], "{fine}");
+    }
+}

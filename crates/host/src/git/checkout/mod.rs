@@ -26,9 +26,9 @@ use super::{because, failed, open};
 use crate::UnixHost;
 use crate::files;
 use attributes::Attributes;
-use list::List;
-use record::{Known, Record};
-use spare::take_over;
+use list::{Entry, List};
+use record::{Known, Stamp};
+use spare::{Taken, take_over};
 use write::Writer;
 
 /// See `Git::checkout`.
@@ -60,9 +60,7 @@ pub(super) fn checkout(
 
 /// See `Git::strip`.
 pub(super) fn strip(tree: &CheckedOut) -> HostResult<()> {
-    let known = record::read(&tree.record).map_err(files::failed("read", &tree.record))?;
-    let known = known.unwrap_or_default();
-    strip::strip(&tree.tree, &known).map(|_| ()).map_err(files::failed("strip", &tree.tree))
+    strip::strip(tree).map_err(files::failed("strip", &tree.tree))
 }
 
 /// What only the app's own tree has, and no submodule.
@@ -104,49 +102,49 @@ impl Checkout<'_> {
             Some(top) => {
                 take_over(top.spare, into, &list).map_err(files::failed("take over", &top.spare.tree))?
             }
-            None => Record::new(),
+            None => Taken::nothing(&list),
         };
         make_directories(into, &list, &left)?;
         if let Some(by_git) = &by_git {
             by_git.write(&writer, &commit.to_string())?;
         }
         let by_git = by_git.as_ref().map_or(0, Attributes::count);
-        let (there, missing): (Vec<_>, Vec<_>) =
-            list.entries.iter().partition(|entry| left.contains_key(&entry.path));
-        let taken = there.len();
-        drop(there);
+        let missing: Vec<&Entry> = list
+            .entries
+            .iter()
+            .zip(&left.entries)
+            .filter(|(_, left)| left.is_none())
+            .map(|(entry, _)| entry)
+            .collect();
+        let taken = list.entries.len() - missing.len();
         let stamps = writer.write(&missing, by_git + taken)?;
         let mut written = Written { files: by_git + list.entries.len(), taken };
         for module in &modules {
             written.files += module.check_out(self, repository, into)?.files;
         }
         if let Some(top) = top {
-            let stamped = missing
-                .iter()
-                .map(|entry| entry.path.as_path())
-                .zip(missing.iter().zip(stamps).map(|(entry, stamp)| Known::File(entry.id, stamp)));
-            note(top.record, into, &list, &left, stamped).map_err(files::failed("write", top.record))?;
+            note(top.record, into, &list, left.entries, stamps)
+                .map_err(files::failed("write", top.record))?;
         }
         Ok(written)
     }
 }
 
 /// Each must be new, or be left of a spare tree: any other could be a link to anywhere.
-fn make_directories(into: &Path, list: &List, left: &Record) -> HostResult<()> {
-    let missing =
-        list.directories.iter().filter(|path| !left.contains_key(*path)).map(|path| into.join(path));
-    let top = left.is_empty().then(|| into.to_owned());
-    let mut all = top.into_iter().chain(missing);
+fn make_directories(into: &Path, list: &List, left: &Taken) -> HostResult<()> {
+    let missing = list.directories.iter().zip(&left.directories).filter(|(_, left)| left.is_none());
+    let top = (!left.top).then(|| into.to_owned());
+    let mut all = top.into_iter().chain(missing.map(|(path, _)| into.join(path)));
     all.try_for_each(|path| fs::create_dir(&path).map_err(files::failed("make the directory", &path)))
 }
 
-/// Notes how everything is now.
-fn note<'a>(
+/// Notes how everything is now: what was `left`, and what was `written` in the gaps.
+fn note(
     record: &Path,
     into: &Path,
-    list: &'a List,
-    left: &'a Record,
-    written: impl Iterator<Item = (&'a Path, Known)>,
+    list: &List,
+    left: Vec<Option<Stamp>>,
+    written: Vec<Stamp>,
 ) -> io::Result<()> {
     let directories = std::iter::once(Path::new("")).chain(list.directories.iter().map(AsRef::as_ref));
     let directories = directories.map(|path| {
@@ -154,9 +152,12 @@ fn note<'a>(
         Ok((path, Known::Directory(metadata.mode())))
     });
     let directories = directories.collect::<io::Result<Vec<_>>>()?;
-    let left = left.iter().filter(|(_, known)| matches!(known, Known::File(..)));
-    let left = left.map(|(path, known)| (path.as_path(), *known));
-    record::write(record, directories.into_iter().chain(left).chain(written))
+    let mut written = written.into_iter();
+    let stamps = left.into_iter().map(|stamp| stamp.or_else(|| written.next()));
+    let files = list.entries.iter().zip(stamps);
+    let files =
+        files.filter_map(|(entry, stamp)| Some((entry.path.as_path(), Known::File(entry.id, stamp?))));
+    record::write(record, directories.into_iter().chain(files))
 }
 
 /// Makes an error of what libgit2 said of a path.

@@ -1,12 +1,11 @@
 //! How the files of a checkout were when it ended. Whatever is still so was never touched since.
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -63,39 +62,35 @@ pub(super) enum Known {
     File(Oid, Stamp),
 }
 
-/// By path below the top.
-pub(super) type Record = HashMap<PathBuf, Known>;
-
-/// Reads the record at `path`; none if it is not whole, or others would now be written
-/// differently: by another user, or under another umask.
-pub(super) fn read(path: &Path) -> io::Result<Option<Record>> {
+/// Gives each line of the record at `path`, and says whether they may be believed: not if it is
+/// not whole, nor if others would now be written differently, by another user or under another umask.
+pub(super) fn read(path: &Path, line: &mut dyn FnMut(&Path, Known)) -> io::Result<bool> {
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         file => BufReader::new(file?),
     };
     let mut head = Vec::new();
     file.read_until(0, &mut head)?;
     if head != format!("{}\0", head_line()?).as_bytes() {
-        return Ok(None);
+        return Ok(false);
     }
-    lines(&mut file)
+    lines(&mut file, line)
 }
 
-fn lines(file: &mut impl BufRead) -> io::Result<Option<Record>> {
-    let mut record = Record::new();
+fn lines(file: &mut impl BufRead, told: &mut dyn FnMut(&Path, Known)) -> io::Result<bool> {
     let mut line = Vec::new();
     loop {
         line.clear();
         file.read_until(0, &mut line)?;
         if line == END {
-            return Ok(Some(record));
+            return Ok(true);
         }
-        let Some((path, known)) = line.strip_suffix(b"\0").and_then(parse) else { return Ok(None) };
-        record.insert(path, known);
+        let Some((path, known)) = line.strip_suffix(b"\0").and_then(parse) else { return Ok(false) };
+        told(path, known);
     }
 }
 
-fn parse(line: &[u8]) -> Option<(PathBuf, Known)> {
+fn parse(line: &[u8]) -> Option<(&Path, Known)> {
     let mut fields = line.splitn(6, |byte| *byte == b' ');
     let mut next = || fields.next().and_then(|field| std::str::from_utf8(field).ok());
     let known = match next()? {
@@ -109,7 +104,7 @@ fn parse(line: &[u8]) -> Option<(PathBuf, Known)> {
     // What is left, and spaces are part of it.
     let count = if matches!(known, Known::Directory(_)) { 2 } else { 5 };
     let path = line.splitn(count + 1, |byte| *byte == b' ').nth(count)?;
-    Some((PathBuf::from(OsStr::from_bytes(path)), known))
+    Some((Path::new(OsStr::from_bytes(path)), known))
 }
 
 /// Writes a record, once the clock has moved on: a change from now on has another time.

@@ -1,7 +1,7 @@
 //! Begins a checkout with the tree of a release that is gone: what did not change since need not
 //! be written again. Nothing is shared with any release, so nothing can change in two at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
@@ -9,61 +9,131 @@ use std::path::Path;
 
 use release_core::host::CheckedOut;
 
-use super::list::{Entry, List};
-use super::record::{self, Known, Record};
-use super::strip::strip;
+use super::list::List;
+use super::record::{self, Known, Stamp};
 use crate::files;
 use crate::processes::holds_open;
 
-/// Makes the spare tree `into`, without what `list` does not want, and gives what is left of it.
+/// What stands already, by the numbers of the list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Whether the top stands.
+    pub top: bool,
+    /// The modes of the directories that stand.
+    pub directories: Vec<Option<u32>>,
+    /// How the files are that stand.
+    pub entries: Vec<Option<Stamp>>,
+}
+
+impl Taken {
+    /// Nothing of `list`.
+    pub(super) fn nothing(list: &List) -> Self {
+        let (directories, entries) = (vec![None; list.directories.len()], vec![None; list.entries.len()]);
+        Self { top: false, directories, entries }
+    }
+}
+
+/// Makes the spare tree `into`, without what `list` does not want, and says what is left of it.
 /// Where there is none that can be trusted, `into` is not made.
-pub(super) fn take_over(spare: &CheckedOut, into: &Path, list: &List) -> io::Result<Record> {
-    let record = record::read(&spare.record)?.filter(|record| can_be_trusted(&spare.tree, record));
+pub(super) fn take_over(spare: &CheckedOut, into: &Path, list: &List) -> io::Result<Taken> {
+    let wanted = Wanted::of(list);
+    let noted = wanted.noted(&spare.record)?.filter(|noted| can_be_trusted(&spare.tree, noted.mode));
     // From now on it tells nothing true.
     gone(fs::remove_file(&spare.record))?;
-    let Some(record) = record else {
+    let Some(noted) = noted else {
         gone(files::remove(&spare.tree))?;
-        return Ok(Record::new());
+        return Ok(Taken::nothing(list));
     };
     fs::rename(&spare.tree, into)?;
-    let left = strip(into, &record)?;
-    drop(record);
-    keep_wanted(into, left, list)
+    let mut left = Taken { top: true, ..Taken::nothing(list) };
+    wanted.keep(into, Path::new(""), &noted.as_it_was, &mut left)?;
+    Ok(left)
 }
 
 /// A process that has a file open could still write to it, in the new release.
-fn can_be_trusted(tree: &Path, record: &Record) -> bool {
+fn can_be_trusted(tree: &Path, noted: Option<u32>) -> bool {
     let mode = fs::symlink_metadata(tree).map(|metadata| metadata.mode()).ok();
-    mode.is_some()
-        && record.get(Path::new("")).copied() == mode.map(Known::Directory)
-        && holds_open(tree).is_ok_and(|open| !open)
+    mode.is_some() && noted == mode && holds_open(tree).is_ok_and(|open| !open)
 }
 
-fn keep_wanted(into: &Path, mut left: Record, list: &List) -> io::Result<Record> {
-    let entries: HashMap<&Path, &Entry> =
-        list.entries.iter().map(|entry| (entry.path.as_path(), entry)).collect();
-    let mut directories: HashSet<&Path> = list.directories.iter().map(AsRef::as_ref).collect();
-    directories.insert(Path::new(""));
-    let wanted = |path: &Path, known: &Known| match known {
-        Known::Directory(_) => directories.contains(path),
-        Known::File(id, stamp) => {
-            entries.get(path).is_some_and(|entry| entry.id == *id && stamp.fits(entry.mode))
+/// Where something stands in the list.
+#[derive(Clone, Copy)]
+enum Number {
+    Directory(usize),
+    Entry(usize),
+}
+
+/// What is wanted, by path.
+struct Wanted<'a> {
+    list: &'a List,
+    numbers: HashMap<&'a Path, Number>,
+}
+
+/// How a tree was when it was checked out, as far as it is wanted.
+struct Noted {
+    /// The mode of the top.
+    mode: Option<u32>,
+    as_it_was: Taken,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(list: &'a List) -> Self {
+        let directories = list.directories.iter().enumerate();
+        let directories = directories.map(|(number, path)| (path.as_path(), Number::Directory(number)));
+        let entries = list.entries.iter().enumerate();
+        let entries = entries.map(|(number, entry)| (entry.path.as_path(), Number::Entry(number)));
+        Self { list, numbers: directories.chain(entries).collect() }
+    }
+
+    /// What the record notes of what is wanted; `None` if it cannot be believed.
+    fn noted(&self, record: &Path) -> io::Result<Option<Noted>> {
+        let mut noted = Noted { mode: None, as_it_was: Taken::nothing(self.list) };
+        let whole = record::read(record, &mut |path, known| match (known, self.numbers.get(path)) {
+            (Known::Directory(mode), _) if path == Path::new("") => noted.mode = Some(mode),
+            (Known::Directory(mode), Some(Number::Directory(number))) => {
+                noted.as_it_was.directories[*number] = Some(mode);
+            }
+            (Known::File(id, stamp), Some(Number::Entry(number))) => {
+                let entry = &self.list.entries[*number];
+                let same = entry.id == id && stamp.fits(entry.mode);
+                noted.as_it_was.entries[*number] = same.then_some(stamp);
+            }
+            _ => {}
+        })?;
+        Ok(whole.then_some(noted))
+    }
+
+    /// Keeps in the directory `at` what is wanted and still is as it was, and removes all else.
+    fn keep(&self, tree: &Path, at: &Path, as_it_was: &Taken, left: &mut Taken) -> io::Result<()> {
+        for entry in fs::read_dir(tree.join(at))? {
+            let entry = entry?;
+            let path = at.join(entry.file_name());
+            // Of the entry itself: links are not followed.
+            let metadata = || entry.metadata();
+            match self.numbers.get(path.as_path()) {
+                Some(Number::Directory(number)) if is_same(&metadata()?, as_it_was.directories[*number]) => {
+                    left.directories[*number] = as_it_was.directories[*number];
+                    self.keep(tree, &path, as_it_was, left)?;
+                }
+                Some(Number::Entry(number))
+                    if as_it_was.entries[*number]
+                        .is_some_and(|stamp| metadata().is_ok_and(|now| Stamp::of(&now) == stamp)) =>
+                {
+                    left.entries[*number] = as_it_was.entries[*number];
+                }
+                _ => files::remove(&entry.path())?,
+            }
         }
-    };
-    let mut result = Ok(());
-    left.retain(|path, known| {
-        let keep = wanted(path, known);
-        if !keep && result.is_ok() {
-            // It may have gone with its directory.
-            result = gone(files::remove(&into.join(path)));
-        }
-        keep
-    });
-    result.map(|()| left)
+        Ok(())
+    }
+}
+
+fn is_same(now: &fs::Metadata, mode: Option<u32>) -> bool {
+    now.is_dir() && Some(now.mode()) == mode
 }
 
 /// Fine if it was not there.
-pub(super) fn gone(result: io::Result<()>) -> io::Result<()> {
+fn gone(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result,

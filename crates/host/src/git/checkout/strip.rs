@@ -1,38 +1,36 @@
-//! Takes from a used tree all that is not as it was checked out.
+//! Takes from a used tree all that was not checked out: what the app made while it ran.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::record::{Known, Record, Stamp};
+use release_core::host::CheckedOut;
+
+use super::record::{self, Known};
 use crate::files;
 
-/// Removes what `record` does not know, and what was changed since, and gives what is left.
+/// Removes what the tree's record does not name; all of it where the record cannot be believed.
 /// Links are not followed, whatever stands where a directory was.
-pub(super) fn strip(tree: &Path, record: &Record) -> io::Result<Record> {
-    let mut left = Record::with_capacity(record.len());
-    let top = Path::new("");
-    directory(tree, top, record, &mut left)?;
-    // It stands, whatever was in it.
-    left.extend(record.get_key_value(top).map(|(path, known)| (path.clone(), *known)));
-    Ok(left)
+pub(super) fn strip(tree: &CheckedOut) -> io::Result<()> {
+    let mut is_directory = HashMap::new();
+    let whole = record::read(&tree.record, &mut |path, known| {
+        is_directory.insert(path.to_owned(), matches!(known, Known::Directory(_)));
+    })?;
+    if !whole {
+        is_directory.clear();
+    }
+    directory(&tree.tree, Path::new(""), &is_directory)
 }
 
-fn directory(tree: &Path, at: &Path, record: &Record, left: &mut Record) -> io::Result<()> {
+fn directory(tree: &Path, at: &Path, is_directory: &HashMap<PathBuf, bool>) -> io::Result<()> {
     for entry in fs::read_dir(tree.join(at))? {
         let entry = entry?;
         let path = at.join(entry.file_name());
         // Of the entry itself: links are not followed.
-        let metadata = entry.metadata()?;
-        match record.get(&path) {
-            Some(Known::Directory(mode)) if metadata.is_dir() && metadata.mode() == *mode => {
-                directory(tree, &path, record, left)?;
-                left.insert(path, Known::Directory(*mode));
-            }
-            Some(known @ Known::File(_, stamp)) if !metadata.is_dir() && Stamp::of(&metadata) == *stamp => {
-                left.insert(path, *known);
-            }
+        match (is_directory.get(&path), entry.file_type()?.is_dir()) {
+            (Some(true), true) => directory(tree, &path, is_directory)?,
+            (Some(false), false) => {}
             _ => files::remove(&entry.path())?,
         }
     }

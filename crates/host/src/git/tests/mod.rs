@@ -166,10 +166,10 @@ fn a_mirror_that_was_made_half_or_whose_fetch_was_killed_is_put_right() {
     let scene = Scene::new();
     let revision = scene.commit("first");
     fs::create_dir_all(scene.mirror().join("objects/pack")).unwrap();
-    fs::write(scene.mirror().join("objects/pack/pack_git2_abc123"), "half").unwrap();
+    fs::write(scene.mirror().join("objects/pack/tmp_pack_abc123"), "half").unwrap();
     scene.fetch().unwrap();
     assert_eq!(scene.find("main").unwrap(), revision);
-    assert!(!scene.mirror().join("objects/pack/pack_git2_abc123").exists());
+    assert!(!scene.mirror().join("objects/pack/tmp_pack_abc123").exists());
 
     let second = scene.commit("second");
     for lock in ["refs/heads/main.lock", "packed-refs.lock", "config.lock"] {
@@ -204,6 +204,50 @@ fn a_fetch_from_a_server_that_says_nothing_can_be_interrupted() {
         assert!(matches!(error, HostError::Interrupted(name) if name == "SIGTERM"));
         drop(connection);
     });
+}
+
+#[test]
+fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
+    let scene = Scene::new();
+    let first = scene.commit("first");
+    scene.fetch().unwrap();
+    let packs = || fs::read_dir(scene.mirror().join("objects/pack")).unwrap().flatten();
+    let packs = || packs().filter(|file| file.path().extension() == Some(OsStr::new("pack"))).count();
+    scene.host.tidy(&scene.mirror()).unwrap();
+    assert_eq!(packs(), 1);
+    let config = scene.mirror().join("config");
+    // As git counts; its own limit is 50.
+    fs::write(&config, fs::read_to_string(&config).unwrap() + "[gc]\n\tautoPackLimit = 2\n").unwrap();
+    for name in ["second", "third"] {
+        scene.commit(name);
+        scene.fetch().unwrap();
+    }
+    assert_eq!(packs(), 3);
+    scene.host.tidy(&scene.mirror()).unwrap();
+    assert_eq!(packs(), 1);
+    assert_eq!(scene.host.subject(&scene.mirror(), &first).unwrap(), "first");
+}
+
+#[test]
+fn a_server_is_reached_over_ssh_as_the_user_configured_it() {
+    let scene = Scene::new();
+    scene.commit("first");
+    scene.fetch().unwrap();
+    let second = scene.commit("second");
+    // What a server would do: run what it is asked to.
+    let (ssh, called) = (scene.root.path().join("ssh"), scene.root.path().join("called"));
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" > {}\nfor last; do :; done\nexec sh -c \"$last\"\n",
+        called.display()
+    );
+    fs::write(&ssh, script).unwrap();
+    fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mirror = scene.mirror();
+    scene.git(&["--git-dir", mirror.to_str().unwrap(), "config", "core.sshCommand", ssh.to_str().unwrap()]);
+    let url = format!("ana@shop.example.org:{}", scene.work().display());
+    scene.host.fetch(&mirror, &url, &|_| {}).unwrap();
+    assert_eq!(scene.find("main").unwrap(), second);
+    assert!(fs::read_to_string(called).unwrap().contains("ana@shop.example.org"));
 }
 
 #[test]
