@@ -10,6 +10,7 @@
 mod support;
 
 mod boot;
+mod broker;
 mod load;
 mod ports;
 mod proof;

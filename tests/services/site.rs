@@ -38,12 +38,8 @@ impl Site {
         for part in [root.join("shared/data"), directory.path().join("out"), work.clone()] {
             fs::create_dir_all(part).unwrap();
         }
-        for file in fs::read_dir(Path::new(FIXTURES).join(fixture)).unwrap() {
-            let file = file.unwrap();
-            if file.file_type().unwrap().is_file() {
-                fs::copy(file.path(), work.join(file.file_name())).unwrap();
-            }
-        }
+        let copied = Command::new("cp").arg("-rT").arg(Path::new(FIXTURES).join(fixture)).arg(&work).status();
+        assert!(copied.unwrap().success());
         in_repository(&work, &["init", "-q", "-b", "main"]);
         in_repository(&work, &["add", "."]);
         in_repository(&work, &["commit", "-qm", "First"]);

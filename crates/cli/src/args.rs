@@ -99,8 +99,8 @@ pub(crate) enum Command {
         /// Another release than the active one
         #[arg(long, value_name = "ID")]
         release: Option<ReleaseId>,
-        /// Run this service's own command (the process manager calls it so)
-        #[arg(long, hide = true, requires = "which", conflicts_with = "command")]
+        /// Run this service's own command (the process manager calls it so), or another one in its environment
+        #[arg(long, hide = true, requires = "which")]
         service: Option<String>,
         /// Which boot of which release it is
         #[arg(long, hide = true, group = "which", conflicts_with = "release")]

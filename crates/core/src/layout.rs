@@ -179,6 +179,11 @@ impl Layout {
         self.release_records().join(format!("{release}.json"))
     }
 
+    /// Since when a program has been ending.
+    pub fn draining(&self, program: &str) -> PathBuf {
+        self.state().join("draining").join(format!("{program}.json"))
+    }
+
     /// All that the runs of a release told, in plain lines.
     pub fn run_log(&self, release: &ReleaseId) -> PathBuf {
         self.log_dir(release).join("run.log")

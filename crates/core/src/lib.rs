@@ -19,6 +19,7 @@ pub mod proof;
 pub mod host;
 pub mod server;
 pub mod service;
+pub mod draining;
 pub mod worker;
 pub mod port;
 pub mod run;

@@ -39,6 +39,7 @@ pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};
 pub use log::append_line;
+pub use processes::children;
 
 /// This machine, for one app's root.
 #[derive(Debug)]

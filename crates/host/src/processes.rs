@@ -79,6 +79,21 @@ fn others() -> HostResult<Vec<u32>> {
     Ok(pids)
 }
 
+/// How many processes `pid` has started that have not ended.
+pub fn children(pid: u32) -> HostResult<usize> {
+    let is_child =
+        |other: &u32| fs::read_to_string(of(*other, "stat")).is_ok_and(|stat| is_living_child(&stat, pid));
+    Ok(others()?.into_iter().filter(is_child).count())
+}
+
+/// `pid (name) state parent …`; the name may hold blanks and parentheses.
+fn is_living_child(stat: &str, parent: u32) -> bool {
+    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
+    let mut columns = rest.split_ascii_whitespace();
+    !matches!(columns.next(), Some("Z" | "X"))
+        && columns.next().and_then(|id| id.parse().ok()) == Some(parent)
+}
+
 /// The processes whose environment names `run`; a dead one has none.
 fn left_behind(run: &RunId) -> HostResult<Vec<u32>> {
     let names_run = |pid: &u32| fs::read(of(*pid, "environ")).is_ok_and(|block| names_run(&block, run));

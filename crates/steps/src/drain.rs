@@ -101,7 +101,7 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
     let states = cx.host.states()?;
     let names: Vec<String> =
         old.iter().flat_map(|old| programs_of(&states, old)).map(|state| state.name.clone()).collect();
-    cx.host.begin_stop(&names)?;
+    retire::begin_stop(cx, &names)?;
     let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
         None => "connections to the old generation stayed open, ended all the same".to_owned(),

@@ -5,13 +5,16 @@
 //! what it has in the background. What may run only once is replaced here: the old one ends before
 //! the new one begins.
 
+use std::time::Duration;
+
 use release_core::config::{Handover, Service};
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::Program;
+use release_core::service::{Program, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
+use crate::celery;
 use crate::programs::{OldWorker, is_alive, old_workers, program, services_of, stays_up};
 use crate::prove::prove;
 use crate::retire;
@@ -21,6 +24,9 @@ use crate::retire;
 pub struct HandOver;
 
 const NOTHING: &str = "there are no workers";
+/// How long a worker may wait for its queue at a time.
+const LAST_LOOK: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(50);
 
 impl Step for HandOver {
     fn id(&self) -> &'static str {
@@ -37,20 +43,23 @@ impl Step for HandOver {
 
     fn look(&self, cx: &Context<'_>) -> Result<Look, StepError> {
         // A look starts no manager.
-        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?)?.is_empty() {
+        if replaced(cx.run).next().is_none() && old_workers(cx, &cx.host.states()?).is_empty() {
             return Ok(Look::Nothing(NOTHING.to_owned()));
         }
         Ok(Look::Needed(self.describe(cx.run)))
     }
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
-        let old = old_workers(cx, &retire::states(cx)?)?;
+        let old = old_workers(cx, &retire::states(cx)?);
         if old.is_empty() && replaced(cx.run).next().is_none() {
             return Ok(Outcome::Skipped(NOTHING.to_owned()));
         }
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
-            old.into_iter().partition(|worker| worker.handover == Handover::Overlap);
-        cx.host.begin_stop(&names(&overlapping))?;
+            old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
+        let quiet = celery::quiesce(cx, &overlapping)?;
+        let asked = names(&overlapping);
+        retire::begin_stop(cx, &asked)?;
+        wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
         cx.host.stop(&names(&replaced))?;
         start_replacements(cx)?;
         Ok(Outcome::Done)
@@ -60,11 +69,41 @@ impl Step for HandOver {
         let own: Vec<String> =
             replaced(cx.run).map(|service| cx.run.generation.program(&service.name)).collect();
         cx.host.stop(&own)?;
+        retire::begin_stop(cx, &silenced(cx)?)?;
         match &cx.run.previous {
             Some(previous) => bring_back(cx, previous),
             None => Ok(()),
         }
     }
+}
+
+/// A worker that waits for its queue notices only after its wait that it was asked to end, and may
+/// still take a task by then. What has not ended in time has a task, and takes no other.
+fn wait_until_idle_ones_ended<'a>(
+    cx: &Context<'_>,
+    asked: impl Iterator<Item = &'a String> + Clone,
+) -> Result<(), StepError> {
+    cx.wait(LAST_LOOK, POLL, || {
+        let states = cx.host.states()?;
+        let is_there = |name: &String| {
+            states.iter().any(|state| {
+                state.name == *name && (state.state.is_alive() || state.state == Running::Stopping)
+            })
+        };
+        Ok((!asked.clone().any(is_there)).then_some(()))
+    })?;
+    Ok(())
+}
+
+/// The old workers that run, but may have been told already to take no more tasks.
+fn silenced(cx: &Context<'_>) -> Result<Vec<String>, StepError> {
+    let mut old = old_workers(cx, &retire::states(cx)?);
+    old.retain(|worker| {
+        let previous = cx.run.previous.as_ref() == Some(&worker.generation);
+        let takes_orders = worker.handover() == Handover::Overlap && celery::of(worker).is_some();
+        worker.alive && previous && takes_orders
+    });
+    Ok(names(&old))
 }
 
 fn names(workers: &[OldWorker]) -> Vec<String> {

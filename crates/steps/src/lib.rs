@@ -30,6 +30,7 @@ pub mod retire;
 pub mod generate;
 
 mod answer;
+mod celery;
 mod django;
 mod interpreter;
 mod killed;

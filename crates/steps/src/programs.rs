@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use release_core::config::{Config, Handover, Manager, Service};
-use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::server::Server;
@@ -81,32 +80,38 @@ pub(crate) fn stays_up(cx: &Context<'_>, program: &str) -> Result<bool, StepErro
     Ok(running == Some(true))
 }
 
-/// A program of an older generation that is no web server, and how it hands over.
+/// A program of an older generation that is no web server.
 #[derive(Debug)]
 pub(crate) struct OldWorker {
     pub(crate) name: String,
-    pub(crate) handover: Handover,
+    pub(crate) generation: Generation,
+    /// `None` where the record of its release cannot be read.
+    pub(crate) service: Option<Service>,
+    pub(crate) alive: bool,
+}
+
+impl OldWorker {
+    pub(crate) fn handover(&self) -> Handover {
+        self.service.as_ref().map_or(Handover::Overlap, |service| service.handover)
+    }
 }
 
 /// Every such program among those that the process manager knows.
-pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Result<Vec<OldWorker>, StepError> {
+pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Vec<OldWorker> {
     let mut found = Vec::new();
     for state in states {
-        let Some((service, generation)) = Generation::of_program(&state.name) else { continue };
-        if generation == cx.run.generation || service == RETIRE {
+        let Some((name, generation)) = Generation::of_program(&state.name) else { continue };
+        if generation == cx.run.generation || name == RETIRE {
             continue;
         }
-        let handover = handover(cx, &generation, &service)?;
-        if handover != Handover::Socket {
-            found.push(OldWorker { name: state.name.clone(), handover });
+        let service = services_of(cx, &generation).into_iter().find(|service| service.name == name);
+        let worker =
+            OldWorker { name: state.name.clone(), generation, service, alive: state.state.is_alive() };
+        if worker.handover() != Handover::Socket {
+            found.push(worker);
         }
     }
-    Ok(found)
-}
-
-fn handover(cx: &Context<'_>, generation: &Generation, service: &str) -> HostResult<Handover> {
-    let known = services_of(cx, generation).into_iter().find(|known| known.name == service);
-    Ok(known.map_or(Handover::Overlap, |known| known.handover))
+    found
 }
 
 /// The services of a generation, as its release's record has them.

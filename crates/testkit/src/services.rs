@@ -91,7 +91,9 @@ impl Services for FakeHost {
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
         for name in programs {
             self.act("begin_stop", name)?;
-            if let Some((_, state)) = lock(&self.manager).programs.get_mut(name) {
+            if let Some((_, state)) = lock(&self.manager).programs.get_mut(name)
+                && state.state.is_alive()
+            {
                 state.state = Running::Stopped;
                 state.pid = None;
             }

@@ -7,7 +7,7 @@ use release_core::environment;
 use release_core::host::{Files, Network};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
-use release_core::server;
+use release_core::{server, worker};
 
 use crate::error::Error;
 use crate::site::{Site, caller};
@@ -38,12 +38,15 @@ pub(crate) fn run(
     let words = match service {
         None => words.to_vec(),
         Some((name, generation)) => {
-            make_way(site, &generation, &name)?;
             let found = record.config.services.iter().find(|service| service.name == name);
             let service = found.ok_or_else(|| no_service(&name, &release))?;
             env.extend(environment::of_service(&site.layout, &generation, service));
-            env.extend(handed_down(&caller()));
-            service_words(site, &release, service, &env)?
+            if words.is_empty() {
+                env.extend(handed_down(&caller()));
+                service_words(site, &generation, service, &env)?
+            } else {
+                words.to_vec()
+            }
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
@@ -57,19 +60,24 @@ fn handed_down(caller: &Variables) -> Variables {
     told.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// The command of a service, with what its server needs to hand its socket over.
+/// The command of a service, with what it needs to hand its work over.
 fn service_words(
     site: &Site,
-    release: &ReleaseId,
+    generation: &Generation,
     service: &Service,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
     let words =
         environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
-    if service.handover != Handover::Socket {
-        return Ok(words);
+    match service.handover {
+        Handover::Socket => {
+            make_way(site, generation, &service.name)?;
+            let control_socket = has_control_socket(site, &generation.release)?;
+            Ok(server::complete(words, service.first_wait(), control_socket))
+        }
+        Handover::Overlap => Ok(worker::complete(words, &generation.program(&service.name))),
+        Handover::Replace => Ok(words),
     }
-    Ok(server::complete(words, service.first_wait(), has_control_socket(site, release)?))
 }
 
 /// Whether the release's gunicorn is one that would share a control socket with others.

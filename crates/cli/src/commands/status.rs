@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use release_core::draining::Draining;
 use release_core::exit_code;
 use release_core::host::Services;
 use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::revision::Revision;
-use release_core::service::ProgramState;
+use release_core::service::{ProgramState, Running};
 use release_core::state::{Activation, State};
 use release_host::{Holder, Lock, LockError};
 use release_steps::retire::RETIRE;
@@ -56,6 +57,15 @@ struct ServiceState {
     release: ReleaseId,
     state: &'static str,
     pid: Option<u32>,
+    draining: Option<DrainingSince>,
+}
+
+/// A service that was asked to end, and finishes what it has.
+#[derive(Serialize)]
+struct DrainingSince {
+    #[serde(flatten)]
+    times: Draining,
+    tasks_left: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -96,7 +106,7 @@ fn status(site: &Site) -> Result<Status, Error> {
         interrupted,
         locked,
         manager,
-        services: programs.iter().filter_map(service).collect(),
+        services: services(site, &programs)?,
         ports: programs.iter().filter_map(port).collect(),
         foreign: site.foreign_current()?,
     })
@@ -124,10 +134,38 @@ fn now_active(state: &State, current: ReleaseId) -> Active {
     }
 }
 
-fn service(program: &ProgramState) -> Option<ServiceState> {
-    let (name, Generation { release, .. }) = Generation::of_program(&program.name)?;
-    let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid };
-    (service.name != RETIRE).then_some(service)
+fn services(site: &Site, programs: &[ProgramState]) -> Result<Vec<ServiceState>, Error> {
+    let known: Result<Vec<_>, _> = programs.iter().map(|program| service(site, program)).collect();
+    Ok(known?.into_iter().flatten().collect())
+}
+
+fn service(site: &Site, program: &ProgramState) -> Result<Option<ServiceState>, Error> {
+    let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
+        return Ok(None);
+    };
+    let draining = draining(site, program, &name, &release)?;
+    let service = ServiceState { name, release, state: program.state.as_str(), pid: program.pid, draining };
+    Ok(Some(service).filter(|service| service.name != RETIRE))
+}
+
+fn draining(
+    site: &Site,
+    program: &ProgramState,
+    name: &str,
+    release: &ReleaseId,
+) -> Result<Option<DrainingSince>, Error> {
+    if program.state != Running::Stopping {
+        return Ok(None);
+    }
+    let Some(times) = Draining::read(&site.host, &site.layout, &program.name)? else { return Ok(None) };
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
+    let services = record.map(|record| record.config.services).unwrap_or_default();
+    let service = services.iter().find(|service| service.name == name);
+    let tasks_left = match (service, program.pid) {
+        (Some(service), Some(pid)) => service.tasks_left(release_host::children(pid)?),
+        _ => None,
+    };
+    Ok(Some(DrainingSince { times, tasks_left }))
 }
 
 fn port(program: &ProgramState) -> Option<PortState> {
@@ -145,7 +183,8 @@ fn text(status: &Status) -> String {
     }
     for service in &status.services {
         let pid = told_pid(service.pid);
-        text += &format!("service   {} of {}: {}{pid}\n", service.name, service.release, service.state);
+        let state = service.draining.as_ref().map_or_else(|| service.state.to_owned(), since);
+        text += &format!("service   {} of {}: {state}{pid}\n", service.name, service.release);
     }
     for port in &status.ports {
         text += &format!("port      {}: {}{}\n", port.listen, port.state, told_pid(port.pid));
@@ -163,6 +202,18 @@ fn text(status: &Status) -> String {
         );
     }
     text
+}
+
+/// `draining since …, 1 task left, killed at … at the latest`.
+fn since(draining: &DrainingSince) -> String {
+    let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let tasks = match draining.tasks_left {
+        None => String::new(),
+        Some(1) => ", 1 task left".to_owned(),
+        Some(count) => format!(", {count} tasks left"),
+    };
+    let until = draining.times.until.map(|at| format!(", killed at {} at the latest", time(at)));
+    format!("draining since {}{tasks}{}", time(draining.times.since), until.unwrap_or_default())
 }
 
 fn told_pid(pid: Option<u32>) -> String {

@@ -19,7 +19,7 @@ mod stop;
 mod wait;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use super::stop::stop;
 use super::{Handover, Health, Listen, Service};
 use crate::port::Port;
 use crate::server::Server;
+use crate::worker;
 
 pub(super) fn services(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Service> {
     let mapping: serde_yaml::Mapping = fields.take("services", report).unwrap_or_default();
@@ -48,6 +49,14 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
             None => format!("let it listen where it is told to: `{}`", server.bind()),
         });
         report.add(&fields.at("command"), format!("services.{key}.command does not use $SOCKET"), help);
+    }
+    if worker::daemonizes(&words) {
+        let help = Some(
+            "run each worker in the foreground, as a service of its own: `celery -A shop worker`".to_owned(),
+        );
+        let what =
+            format!("services.{key}.command starts processes in the background, where nobody could end them");
+        report.add(&fields.at("command"), what, help);
     }
     let usual = Health { protocol: server.protocol(&words), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);

@@ -1,4 +1,6 @@
-use super::{Config, Frontend, Handover, Installer, Manager, Scope, ServerSupervisord, Source, Wait, parse};
+use super::{
+    Config, Frontend, Handover, Installer, Manager, Scope, ServerSupervisord, Service, Source, Wait, parse,
+};
 use crate::server::Protocol;
 
 const MINIMAL: &str = "\
@@ -16,6 +18,12 @@ fn both(app: &str, server: Option<&str>) -> Result<Config, Vec<String>> {
     let server = server.map(|text| Source { name: "/srv/shop/release.yml", text });
     parse(Some(Source { name: "release.yml", text: app }), server)
         .map_err(|problems| problems.0.iter().map(ToString::to_string).collect())
+}
+
+/// A service with `handover: overlap`.
+pub(crate) fn worker() -> Service {
+    let text = "app: shop\nservices: {worker: {command: \"celery -A shop worker\", handover: overlap}}\n";
+    app(text).unwrap().services.remove(0)
 }
 
 #[test]
@@ -389,4 +397,13 @@ fn the_servers_manager_replaces_the_apps_as_a_whole() {
     let wanted = ServerSupervisord { socket: "/s".to_owned(), programs: "/p".to_owned() };
     assert_eq!(both(app, Some(server)).unwrap().manager, Manager::ServerSupervisord(wanted));
     assert_eq!(both(app, Some("keep: 3\n")).unwrap().manager, Manager::Systemd(Scope::User));
+}
+
+#[test]
+fn a_command_that_leaves_its_processes_to_themselves_is_refused() {
+    let text =
+        "app: shop\nservices:\n  worker: {command: celery -A shop multi start w1 w2, handover: overlap}\n";
+    let error = app(text).unwrap_err().remove(0);
+    assert!(error.starts_with("release.yml:3: services.worker.command starts processes in the background"));
+    assert!(error.contains("(help: run each worker in the foreground"), "{error}");
 }

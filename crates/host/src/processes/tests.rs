@@ -296,3 +296,15 @@ fn a_programs_family_is_found_by_its_parents_and_by_its_name() {
     assert!(works(master.id(), Path::new("/")) && works(named.id(), &fs::canonicalize(&release).unwrap()));
     assert_eq!(alone, []);
 }
+
+#[test]
+fn the_living_children_of_a_process_are_counted() {
+    assert!(is_living_child("41 (a) Z (b c) S 7 40 39 0", 7));
+    assert!(!is_living_child("41 (sh) Z 7 40 39 0", 7));
+    assert!(!is_living_child("41 (sh) S 70 40 39 0", 7));
+    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let before = children(std::process::id()).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(before >= 1);
+}

@@ -28,9 +28,8 @@ pub(super) struct Unit {
 #[error("`{0}` cannot be written in a unit of systemd")]
 pub(super) struct Unwritable(String);
 
-/// How long a service must run so that its end counts as none of its start: it is started again
-/// without end then, and otherwise fails after this many starts.
-const START_LIMIT: &str = "StartLimitIntervalSec=5\nStartLimitBurst=4\n";
+/// Its broker may be away for a night. The pauses grow with systemd 254 and later.
+const RESTART: &str = "Restart=always\nRestartSec=1s\nRestartSteps=6\nRestartMaxDelaySec=60s";
 /// What an app may need that the machine starts too.
 const AFTER: &str = "After=network-online.target postgresql.service mariadb.service mysql.service \
                      redis-server.service rabbitmq-server.service\n";
@@ -91,7 +90,7 @@ fn text(
     }
     // systemd may remember that it was enabled until it reads its files again.
     line(format!("ConditionPathIsSymbolicLink={}", value(&setting.links.join("%n"))?.replace("%%n", "%n")));
-    line(START_LIMIT.to_owned());
+    line("StartLimitIntervalSec=0\n".to_owned());
     line(format!("[Service]\nType={}", if program.notifies { "notify\nNotifyAccess=all" } else { "exec" }));
     if setting.is_system() {
         line(format!("User={}", setting.user));
@@ -111,7 +110,7 @@ fn text(
 
 /// What is to run once may fail without a second try.
 fn restart(restart: bool) -> &'static str {
-    if restart { "Restart=always\nRestartSec=200ms" } else { "Restart=no" }
+    if restart { RESTART } else { "Restart=no" }
 }
 
 /// A server ends its workers itself; what is left of them when it is gone is killed. One that is
@@ -221,8 +220,7 @@ Description=web of /srv/my 50%% shop, %i
 RequiresMountsFor=\"/srv/my 50%% shop\"
 After=network-online.target postgresql.service mariadb.service mysql.service redis-server.service rabbitmq-server.service
 ConditionPathIsSymbolicLink=/etc/systemd/system/multi-user.target.wants/%n
-StartLimitIntervalSec=5
-StartLimitBurst=4
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
@@ -232,7 +230,9 @@ WorkingDirectory=/srv/my 50%% shop
 Environment=PATH=/usr/bin
 ExecStart=/usr/local/bin/release exec --root \"/srv/my 50%% shop\" --boot %i
 Restart=always
-RestartSec=200ms
+RestartSec=1s
+RestartSteps=6
+RestartMaxDelaySec=60s
 KillMode=mixed
 KillSignal=SIGTERM
 TimeoutStopSec=40.5

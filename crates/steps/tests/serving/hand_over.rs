@@ -1,7 +1,10 @@
 //! Workers: the old ones take no more before `activate`, and come back when the run is undone.
 
+use std::time::Duration;
+
 use release_core::config::{Handover, Health, Service, Wait};
-use release_core::host::Services;
+use release_core::draining::Draining;
+use release_core::host::{Clock, Services};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::service::{Program, Running};
@@ -10,7 +13,8 @@ use release_steps::activate::Activate;
 use release_steps::boot::Boot;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
-use release_testkit::Scene;
+use release_steps::retire::stop_generation;
+use release_testkit::{Answer, Scene};
 
 use crate::stage::{current, new_address, old, second_deploy, serve_through_current, target};
 
@@ -34,18 +38,22 @@ fn service(name: &str, handover: Handover) -> Service {
 /// Web, worker and beat: the old ones run, the new web and worker are booted.
 fn scene() -> Scene {
     let mut scene = second_deploy();
-    scene.facts.config.services.push(service(WORKER, Handover::Overlap));
-    scene.facts.config.services.push(service(BEAT, Handover::Replace));
+    add(&mut scene, service(WORKER, Handover::Overlap));
+    add(&mut scene, service(BEAT, Handover::Replace));
+    scene.run(&Boot).unwrap();
+    scene
+}
+
+/// Adds a service that the old release has, too, and that runs.
+fn add(scene: &mut Scene, service: Service) {
+    let name = old().program(&service.name);
+    scene.facts.config.services.push(service);
     scene.facts.stand_in = Some(Generation { number: 2, ..old() });
     let mut facts = scene.facts.clone();
     facts.generation = old();
     let now = release_core::host::Clock::now(&scene.host);
     ReleaseRecord::of(&facts, now).write(&scene.host, &facts.layout).unwrap();
-    for name in [WORKER, BEAT] {
-        scene.host.start(&[program(&scene, &old().program(name))]).unwrap();
-    }
-    scene.run(&Boot).unwrap();
-    scene
+    scene.host.start(&[program(scene, &name)]).unwrap();
 }
 
 fn program(scene: &Scene, name: &str) -> Program {
@@ -87,6 +95,39 @@ fn the_old_workers_take_no_more_and_the_new_beat_follows_the_old() {
 }
 
 #[test]
+fn since_when_a_worker_has_been_ending_is_written_down_until_it_has_ended() {
+    let scene = scene();
+    let layout = &scene.facts.layout;
+    let name = old().program(WORKER);
+    scene.run(&HandOver).unwrap();
+    let told = Draining::read(&scene.host, layout, &name).unwrap().unwrap();
+    assert_eq!(told.until.unwrap().duration_since(told.since).as_secs(), 600);
+    scene.host.set_state(&name, Running::Stopping);
+    scene.host.pause(Duration::from_secs(5)).unwrap();
+    scene.run(&HandOver).unwrap();
+    assert_eq!(Draining::read(&scene.host, layout, &name).unwrap(), Some(told), "it was asked once");
+    stop_generation(&scene.host, layout, &old()).unwrap();
+    assert_eq!(Draining::read(&scene.host, layout, &name).unwrap(), None);
+}
+
+#[test]
+fn an_old_worker_that_still_waits_for_its_queue_is_waited_for() {
+    let mut scene = second_deploy();
+    add(
+        &mut scene,
+        Service { command: "python manage.py poll".to_owned(), ..service(WORKER, Handover::Overlap) },
+    );
+    scene.host.set_state(&old().program(WORKER), Running::Stopping);
+    let before = scene.host.elapsed();
+    scene.run(&HandOver).unwrap();
+    let waited = scene.host.elapsed() - before;
+    assert!(
+        (5_000..5_200).contains(&waited.as_millis()),
+        "a busy one finishes in the background: {waited:?}"
+    );
+}
+
+#[test]
 fn running_twice_is_running_once() {
     let scene = scene();
     scene.run(&HandOver).unwrap();
@@ -111,10 +152,52 @@ fn undone_the_old_workers_come_back_beside_those_that_still_finish() {
 
 #[test]
 fn undone_before_it_ran_nothing_changes() {
-    let scene = scene();
+    let mut scene = second_deploy();
+    add(
+        &mut scene,
+        Service { command: "python manage.py run_huey".to_owned(), ..service(WORKER, Handover::Overlap) },
+    );
     let before = alive(&scene);
     scene.undo(&HandOver).unwrap();
     assert_eq!(alive(&scene), before);
+}
+
+#[test]
+fn celery_takes_no_more_before_it_is_asked_to_end() {
+    let scene = scene();
+    let name = old().program(WORKER);
+    let worker = name.clone();
+    scene.host.on_call("--service worker", move |host, command| {
+        assert!(host.states().unwrap().iter().any(|state| state.name == worker && state.state.is_alive()));
+        let asked: serde_json::Value = serde_json::from_str(command.args.last().unwrap()).unwrap();
+        assert_eq!(asked["global"], serde_json::json!(["-A", "shop"]));
+        assert_eq!(asked["nodes"], serde_json::json!([format!("{worker}@%h")]));
+        Answer::ok().says("@release-celery:{\"answered\": 1, \"settled\": true}")
+    });
+    scene.run(&HandOver).unwrap();
+    assert!(scene.host.commands().iter().any(|command| command.to_string().contains("--service worker")));
+    assert!(
+        !alive(&scene).contains(&name) && !scene.recorder.lines().iter().any(|line| line.contains("twice"))
+    );
+}
+
+#[test]
+fn celery_that_does_not_answer_is_asked_to_end_all_the_same() {
+    let scene = scene();
+    scene.host.on("--service worker", Answer::code(1).says("kombu: connection refused"));
+    scene.run(&HandOver).unwrap();
+    assert!(!runs(&scene, &old(), WORKER));
+    let lines = scene.recorder.lines();
+    assert!(lines.iter().any(|line| line.contains("connection refused")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("may be done twice")), "{lines:?}");
+}
+
+#[test]
+fn celery_that_was_told_to_take_no_more_by_a_run_that_was_killed_is_succeeded() {
+    let scene = scene();
+    scene.undo(&HandOver).unwrap();
+    assert!(!runs(&scene, &old(), WORKER) && runs(&scene, &Generation { number: 2, ..old() }, WORKER));
+    assert!(runs(&scene, &old(), BEAT) && runs(&scene, &old(), "web"));
 }
 
 #[test]

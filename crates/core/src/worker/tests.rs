@@ -1,0 +1,95 @@
+use super::*;
+
+const PROGRAM: &str = "calc-20261120T101500Z-3f2c1a9-g2";
+
+fn words(command: &str) -> Vec<String> {
+    shell_words::split(command).unwrap()
+}
+
+fn first(command: &str, handover: Handover) -> Rung {
+    usual_stop(command, handover).0.remove(0)
+}
+
+#[test]
+fn a_worker_is_asked_in_the_way_that_lets_it_finish() {
+    for (command, signal) in [
+        ("celery -A shop worker -Q calc", "TERM"),
+        ("python -m celery -A shop worker", "TERM"),
+        ("python manage.py run_huey", "INT"),
+        ("nice -n 5 ionice -c 3 python -u manage.py run_huey -w 4", "INT"),
+        ("venv/bin/huey_consumer.py shop.huey", "INT"),
+        ("huey_consumer shop.huey -k process", "INT"),
+        ("python -m huey.bin.huey_consumer shop.huey", "INT"),
+        ("python manage.py djangohuey --queue mails", "INT"),
+        ("python manage.py run_huey -g TERM", "TERM"),
+        ("python manage.py run_huey --graceful-signal=TERM", "TERM"),
+        ("rq worker high low", "TERM"),
+        ("python manage.py rqworker default", "TERM"),
+        ("dramatiq shop.tasks", "TERM"),
+        ("python manage.py rundramatiq", "TERM"),
+        ("python manage.py qcluster", "TERM"),
+        ("python manage.py kafka_consumer --debug", "TERM"),
+    ] {
+        assert_eq!(first(command, Handover::Overlap).signal, signal, "{command}");
+        assert_eq!(first(command, Handover::Overlap).wait, Wait::seconds(600));
+    }
+    assert_eq!(first("celery -A shop beat", Handover::Replace).wait, Wait::seconds(40));
+    assert_eq!(first("gunicorn shop.wsgi", Handover::Socket).wait, Wait::seconds(40));
+    assert_eq!(first("python manage.py run_huey", Handover::Replace).wait, Wait::seconds(600));
+}
+
+#[test]
+fn a_celery_node_has_a_name_of_its_own_in_each_generation() {
+    for (command, named) in [
+        ("celery -A shop worker -Q calc", "celery -A shop worker -n PROGRAM@%h -Q calc"),
+        ("celery -A shop worker -n calc@%h -c 2", "celery -A shop worker -n calc-PROGRAM@%h -c 2"),
+        ("celery -A shop worker -n calc.%h", "celery -A shop worker -n celery-PROGRAM@calc.%h"),
+        ("celery -A shop worker -ncalc@%h", "celery -A shop worker -n calc-PROGRAM@%h"),
+        (
+            "nice python -m celery worker --hostname=a@b -c 2",
+            "nice python -m celery worker -n a-PROGRAM@b -c 2",
+        ),
+        ("celery -A worker worker --hostname a@b", "celery -A worker worker -n a-PROGRAM@b"),
+        ("celery -A shop worker -n PROGRAM@x", "celery -A shop worker -n PROGRAM@x"),
+    ] {
+        let given = words(&command.replace("PROGRAM", PROGRAM));
+        let celery = Celery::of(&given).unwrap();
+        assert_eq!(celery.named(given, PROGRAM).join(" "), named.replace("PROGRAM", PROGRAM));
+    }
+}
+
+#[test]
+fn what_is_no_celery_worker_is_left_alone() {
+    for command in ["celery -A shop beat", "celery", "celery -A", "rq worker", "celery -A worker flower"] {
+        assert_eq!(Celery::of(&words(command)), None, "{command}");
+    }
+    let global = Celery::of(&words("celery --no-color -A shop --workdir=/x worker -c 2")).unwrap().global;
+    assert_eq!(global, ["--no-color", "-A", "shop", "--workdir=/x"]);
+}
+
+#[test]
+fn what_leaves_its_processes_to_themselves_is_known() {
+    let says = |command| daemonizes(&words(command));
+    assert!(says("celery -A shop multi start w1 w2"));
+    assert!(says("celery multi start w1 -A shop"));
+    assert!(says("celery -A shop worker -c 2 --detach"));
+    assert!(says("python -m celery -A shop beat -D"));
+    assert!(!says("celery -A multi worker"));
+    assert!(!says("celery -A shop worker"));
+    assert!(!says("python manage.py multi"));
+}
+
+#[test]
+fn the_tasks_left_are_told_where_each_has_a_process() {
+    let left = |command: &str, children| {
+        let service = Service { command: command.to_owned(), ..crate::config::tests::worker() };
+        service.tasks_left(children)
+    };
+    assert_eq!(left("celery -A shop worker -c 4", 3), Some(3));
+    assert_eq!(left("celery -A shop worker --pool=threads", 1), None);
+    assert_eq!(left("celery -A shop worker -P gevent", 1), None);
+    assert_eq!(left("python manage.py rqworker --with-scheduler", 2), Some(1));
+    assert_eq!(left("rq worker high", 0), Some(0));
+    assert_eq!(left("rq worker-pool high -n 3", 3), None);
+    assert_eq!(left("python manage.py run_huey", 1), None);
+}

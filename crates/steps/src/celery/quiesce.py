@@ -1,0 +1,70 @@
+# Tells Celery workers to take no more tasks, waits until what they have taken is in the hands of
+# their children, and says in one line of JSON which of them did so. A worker that is asked to end
+# while a child has a task that it has not said it began gives that task back, and does it too.
+# Needs nothing but Celery (5 and later). The app may print what it likes: only the marked line counts.
+import json
+import os
+import sys
+import time
+
+import click
+from celery.bin.celery import celery
+from celery.utils.nodenames import default_nodename, host_format
+
+MARK = "@release-celery:"
+ANSWER = 2.0
+PAUSE = 0.05
+
+
+class Nodes:
+    def __init__(self, app, names):
+        self.app, self.names = app, names
+
+    def ask(self, order, names=None, **arguments):
+        names = self.names if names is None else names
+        replies = self.app.control.broadcast(
+            order, arguments, destination=names, reply=True, timeout=ANSWER, limit=len(names)
+        )
+        return {name: reply for replied in replies or [] for name, reply in replied.items()}
+
+
+def stop_consuming(nodes):
+    queues = nodes.ask("active_queues")
+    # One that does not answer is left to its signal.
+    nodes.names = list(queues)
+    for name, consumed in queues.items():
+        for queue in consumed or []:
+            nodes.ask("cancel_consumer", [name], queue=queue["name"])
+
+
+def wait(nodes, patience):
+    pools = {name: stats.get("pool", {}) for name, stats in nodes.ask("stats").items()}
+    before, end = {}, time.monotonic() + patience
+    while nodes.names:
+        active, reserved = nodes.ask("active"), nodes.ask("reserved")
+        now = {name: sorted(task["id"] for task in tasks) for name, tasks in active.items()}
+
+        def settled(name):
+            # What waits behind children that are all busy for long goes back to the queue.
+            full = len(now.get(name, ())) >= pools.get(name, {}).get("max-concurrency", 0) > 0
+            return not reserved.get(name) or full and now.get(name) == before.get(name)
+
+        if all(map(settled, nodes.names)):
+            return True
+        if time.monotonic() > end:
+            return False
+        before = now
+        time.sleep(PAUSE)
+    return True
+
+
+@celery.command("release-quiesce", hidden=True)
+@click.pass_context
+def quiesce(context):
+    nodes = Nodes(context.obj.app, [host_format(default_nodename(os.path.expandvars(name))) for name in asked["nodes"]])
+    stop_consuming(nodes)
+    print(MARK + json.dumps({"answered": len(nodes.names), "settled": wait(nodes, asked["patience"])}), flush=True)
+
+
+asked = json.loads(sys.argv[1])
+celery.main([os.path.expandvars(word) for word in asked["global"]] + ["release-quiesce"], standalone_mode=False)

@@ -1,0 +1,115 @@
+//! What the tests of workers stand on: a Redis, and somebody who keeps enqueueing.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::site::Site;
+use crate::support::{Client, wait_until};
+
+/// Longer than anything here takes, on a busy machine too.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// A Redis of its own; it keeps nothing on the disk and ends with the test.
+pub(crate) struct Redis {
+    pub(crate) port: u16,
+    child: Child,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        Self::start_at(free_port())
+    }
+
+    pub(crate) fn start_at(port: u16) -> Self {
+        let child = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        let redis = Self { port, child };
+        wait_until("redis answers", Duration::from_secs(10), || redis.ask(&["ping"]) == ["PONG"]);
+        redis
+    }
+
+    pub(crate) fn ask(&self, words: &[&str]) -> Vec<String> {
+        ask(self.port, words)
+    }
+
+    /// Where its database 0 is.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// All of a list, as `key code` lines or numbers.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        self.ask(&["lrange", name, "0", "-1"])
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the Redis at `port` answers, a line each.
+pub(crate) fn ask(port: u16, words: &[&str]) -> Vec<String> {
+    let mut command = Command::new("redis-cli");
+    let answer = command.args(["-p", &port.to_string()]).args(words).output().unwrap();
+    String::from_utf8(answer.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A port where nobody listens.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Somebody who keeps enqueueing through the site; gives the keys that the site took.
+pub(crate) struct Enqueuer {
+    over: Arc<AtomicBool>,
+    thread: thread::JoinHandle<Vec<String>>,
+}
+
+impl Enqueuer {
+    /// Enqueues whenever `may` says so.
+    pub(crate) fn start(site: &Site, may: impl Fn() -> bool + Send + 'static) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (stop, socket) = (over.clone(), site.socket());
+        let thread = thread::spawn(move || {
+            let mut taken = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                if !may() {
+                    thread::sleep(Duration::from_millis(50));
+                    continue;
+                }
+                let key = format!("k{}", taken.len());
+                let reply = Client::socket(&socket).get(&format!("/work?key={key}")).unwrap();
+                assert_eq!(reply.status, 200, "{}", reply.body);
+                taken.push(key);
+                thread::sleep(Duration::from_millis(10));
+            }
+            taken
+        });
+        Self { over, thread }
+    }
+
+    pub(crate) fn stop(self) -> Vec<String> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+/// How often the release is switched.
+pub(crate) fn switches() -> usize {
+    if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 }
+}
+
+/// What `line` is about: `key code`.
+pub(crate) fn key(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}
