@@ -10,6 +10,7 @@ mod container;
 #[path = "../services/load.rs"]
 #[expect(dead_code, reason = "the services use the rest")]
 mod load;
+mod server;
 #[path = "../services/site.rs"]
 #[expect(dead_code, reason = "the services use the rest")]
 mod site;
