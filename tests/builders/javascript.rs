@@ -18,6 +18,15 @@ fn builds(name: &'static str, lock: &str) -> Project {
     assert_eq!(project.text(BUILT), "is-number 7.0.0\n");
     assert_eq!(project.plan("frontend").0, "cached");
     println!("{name}: {:.1} s, from the cache {:.1} s", seconds(&first), seconds(&second));
+    project.commit("more.js", "");
+    let third = project.deploy();
+    assert!(third.built("frontend"), "{third}");
+    assert_eq!(project.text(BUILT), "is-number 7.0.0\n");
+    let told = project.sandbox.release(&["log", "--step", "frontend"]).exits(0);
+    // Berry may put packages anywhere.
+    let taken = told.out.contains("the packages are taken from the cache");
+    assert_eq!(taken, name != "berry", "{told}");
+    println!("{name}: {:.1} s with other code", seconds(&third));
     project.bump();
     let (state, why) = project.plan("frontend");
     assert!(state == "needed" && why.contains(&format!("{lock} changed")), "{state}: {why}");
@@ -86,5 +95,19 @@ fn a_node_that_does_not_fit_is_told_before_anything_is_built() {
     let project = Project::new("npm", "");
     project.commit(".nvmrc", "v1.2.3\n");
     project.sandbox.release(&["deploy"]).exits(3).says("node v1.2.3 is wanted (.nvmrc), and node here is v");
+    assert!(project.sandbox.releases().is_empty());
+}
+
+#[test]
+fn a_build_that_gets_no_more_memory_says_why() {
+    let project = Project::new("npm", "build: {nice: 5, memory: 256m}\n");
+    let greedy = "console.log('nice', require('os').getPriority());\n\
+                  for (const all = [];;) all.push(Buffer.alloc(16 << 20, 1));\n";
+    project.commit("build.js", greedy);
+    let failed = project.sandbox.release(&["deploy"]).exits(3);
+    failed
+        .says("nice 5")
+        .says("Array buffer allocation failed")
+        .says("`build: {memory: 256m}` of release.yml");
     assert!(project.sandbox.releases().is_empty());
 }

@@ -8,6 +8,8 @@
 #[path = "../suite/support/mod.rs"]
 mod support;
 
+mod disk;
 mod javascript;
 mod project;
 mod python;
+mod shared;

@@ -36,9 +36,14 @@ impl Project {
         self.take("bumped");
     }
 
+    /// Puts a file there, for the next commit.
+    pub(crate) fn put(&self, file: &str, contents: &[u8]) {
+        fs::write(self.work.join(file), contents).unwrap();
+    }
+
     /// Commits a file.
     pub(crate) fn commit(&self, file: &str, text: &str) {
-        fs::write(self.work.join(file), text).unwrap();
+        self.put(file, text.as_bytes());
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", file]);
     }

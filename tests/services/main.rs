@@ -11,11 +11,13 @@ mod support;
 
 mod boot;
 mod broker;
+mod cron;
 mod load;
 mod ports;
 mod proof;
 mod proxies;
 mod servers;
+mod settings;
 mod site;
 mod support_proxies;
 mod websocket;

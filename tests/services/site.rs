@@ -56,11 +56,13 @@ impl Site {
 
     /// Writes the server's own `release.yml`, with this for its service `web`.
     pub(crate) fn configure(&self, command: &str, more: &str) {
+        self.overriding(&format!("services:\n  web:\n    command: {command}\n{more}"));
+    }
+
+    /// Writes the server's own `release.yml`, with `more`.
+    pub(crate) fn overriding(&self, more: &str) {
         let repository = self.directory.path().join("work");
-        let text = format!(
-            "repository: {}\nkeep: 2\nservices:\n  web:\n    command: {command}\n{more}",
-            repository.display()
-        );
+        let text = format!("repository: {}\nkeep: 2\n{more}", repository.display());
         fs::write(self.root.join("release.yml"), text).unwrap();
     }
 

@@ -3,7 +3,7 @@
 use crate::support::{Pace, QUICK, Sandbox};
 
 /// A kind, and what of its own last words must be on the screen.
-const KINDS: [(&str, &[&str]); 7] = [
+const KINDS: [(&str, &[&str]); 9] = [
     ("broken-requirement", &["Markdown==999.0"]),
     ("broken-frontend", &["missing.js"]),
     ("broken-import", &["No module named 'shop.missing'"]),
@@ -11,6 +11,8 @@ const KINDS: [(&str, &[&str]); 7] = [
     ("failing-migration", &["the fixture's failing migration"]),
     ("unhealthy", &["answers 500 to GET /healthz", "  | unhealthy"]),
     ("dies", &["fixture: dying on purpose"]),
+    ("dies-late", &["fixture: dying on purpose"]),
+    ("worker-dies", &["web lost a worker after it had answered", "fixture: dying on purpose"]),
 ];
 
 #[test]
@@ -18,8 +20,12 @@ fn a_broken_revision_leaves_the_old_release_serving() {
     let sandbox = Sandbox::deployed();
     let load = sandbox.load(Pace::Light);
     for (kind, reasons) in KINDS {
-        // One that dies after 2 s has to be watched for longer.
-        sandbox.configure(if kind == "dies" { "" } else { QUICK });
+        sandbox.configure(match kind {
+            // Late is after the usual time, which such an app has to make longer.
+            "dies-late" => "services: {web: {health: {settle: 3s}}}\n",
+            "dies" | "worker-dies" => "",
+            _ => QUICK,
+        });
         goes_back(&sandbox, kind, reasons);
     }
     sandbox.configure(QUICK);

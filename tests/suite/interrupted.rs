@@ -9,7 +9,7 @@ use crate::support::{Journal, Pace, Running, Sandbox, times};
 
 /// The steps before which users cannot notice anything, and by which signals find a deploy.
 const SIGNALS: [(Signal, &str); 3] =
-    [(Signal::INT, "collect-static"), (Signal::TERM, "boot"), (Signal::HUP, "health-check")];
+    [(Signal::INT, "check-app"), (Signal::TERM, "boot"), (Signal::HUP, "health-check")];
 
 /// The one of two revisions that is not live.
 struct Pair([String; 2]);
@@ -41,6 +41,7 @@ fn killed_as_it_syncs_each_record_of_the_journal() {
     let first = sandbox.current().unwrap();
     let other = || if sandbox.current().as_deref() == Some(&good) { first.clone() } else { good.clone() };
     killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["rollback", &other()], 0));
+    killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["restart"], 0));
     sandbox.assert_flawless(load);
 }
 

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod assets;
 mod broken;
 mod cli;
 mod concurrent;
@@ -13,5 +14,6 @@ mod config;
 mod deploy;
 mod hook;
 mod interrupted;
+mod restart;
 mod rollback;
 mod uninterrupted;

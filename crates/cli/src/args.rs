@@ -64,6 +64,14 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
         wait: Option<Duration>,
     },
+    /// Replace the active release's processes by new ones that follow release.yml as it is now
+    Restart {
+        /// What is to follow a change; all services are replaced together
+        services: Vec<String>,
+        /// Wait while another run holds the lock, at most so long (30m by default)
+        #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = wait)]
+        wait: Option<Duration>,
+    },
     /// Show what is live, what runs, and what was interrupted
     Status,
     /// List the releases
@@ -108,9 +116,33 @@ pub(crate) enum Command {
         /// The same with `--release`, in files that an older version wrote
         #[arg(long, hide = true, group = "which", requires = "release")]
         generation: Option<u32>,
+        /// Which of several instances it is
+        #[arg(long, hide = true, requires = "service")]
+        instance: Option<u32>,
         /// The command and its arguments
         #[arg(trailing_var_arg = true, required_unless_present = "service")]
         command: Vec<String>,
+    },
+    /// Remove old releases, and what only they used
+    Prune {
+        /// Only say what would go, and how many bytes that frees
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Keep a release, however old it gets
+    Pin {
+        /// A release of `release list`; the active one by default
+        id: Option<ReleaseId>,
+    },
+    /// Let a pinned release go when its time comes
+    Unpin {
+        /// The release
+        id: ReleaseId,
+    },
+    /// Show what runs at set times: when next, and how it went last
+    Cron {
+        #[command(subcommand)]
+        command: Option<Cron>,
     },
     /// Tidy up after a run that was killed
     Recover,
@@ -142,6 +174,24 @@ pub(crate) enum Command {
         /// Seconds
         #[arg(long)]
         after: u64,
+    },
+}
+
+/// An entry of `cron:`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cron {
+    /// Run an entry now, as cron would
+    Run {
+        /// Its name: `release cron` shows them
+        name: String,
+        /// The time that the crontab's line is for; the active release may have another by now
+        #[arg(long, hide = true)]
+        at: Option<String>,
+    },
+    /// Show what an entry's runs printed
+    Log {
+        /// Its name: `release cron` shows them
+        name: String,
     },
 }
 

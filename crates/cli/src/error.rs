@@ -28,6 +28,8 @@ pub(crate) enum Error {
     #[error("{what}")]
     Usage { what: String, help: String },
     #[error("{what}")]
+    Busy { what: String, help: String },
+    #[error("{what}")]
     Failed { what: String, help: String },
     #[error("{what}")]
     Stuck { what: String, help: String },
@@ -48,7 +50,7 @@ impl Error {
         match self {
             Error::Config(_) | Error::Usage { .. } | Error::Generate(_) => exit_code::USAGE,
             Error::Find(FindError::Unknown(_) | FindError::Ambiguous { .. }) => exit_code::USAGE,
-            Error::Lock(LockError::Held { .. }) => exit_code::LOCKED,
+            Error::Lock(LockError::Held { .. }) | Error::Busy { .. } => exit_code::LOCKED,
             Error::Stuck { .. } => exit_code::STUCK,
             Error::Bug(_) => exit_code::BUG,
             Error::Find(_) | Error::Host(_) | Error::Step(_) | Error::Lock(_) => exit_code::FAILED,
@@ -67,11 +69,23 @@ impl Error {
             Error::Step(error) => error.help(),
             Error::Lock(error) => error.help(),
             Error::Generate(error) => Some(error.help().to_owned()),
-            Error::Usage { help, .. } | Error::Failed { help, .. } | Error::Stuck { help, .. } => {
-                Some(help.clone())
-            }
+            Error::Usage { help, .. }
+            | Error::Busy { help, .. }
+            | Error::Failed { help, .. }
+            | Error::Stuck { help, .. } => Some(help.clone()),
             Error::Config(_) | Error::Preflight(_) | Error::Bug(_) => None,
         }
+    }
+
+    /// The error and its causes in one line.
+    pub(crate) fn in_one_line(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
     }
 
     /// The last lines of a command that failed.

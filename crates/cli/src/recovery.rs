@@ -4,10 +4,12 @@ use release_core::config::Config;
 use release_core::exit_code;
 use release_core::host::{Processes, Services};
 use release_core::journal::{End, Entry, Journal};
+use release_core::pipeline::ACTIVATE;
 use release_core::release_record::{self, ReleaseRecord};
 use release_core::state::{Interrupted, State};
 use release_core::step::Step;
 use release_host::JournalFile;
+use release_steps::activate::leads_to;
 use release_steps::record::Record;
 
 use crate::error::Error;
@@ -47,8 +49,9 @@ fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrup
         // After a power failure nothing runs: what is gone back to must serve again too.
         site.host.ensure_manager()?;
     }
-    let release = &interrupted.generation.release;
-    let active = site.current()?.as_ref() == Some(release);
+    // A restart leaves `current` where it is: it is the sockets that change.
+    let begun = interrupted.mark(ACTIVATE).is_some();
+    let active = begun && leads_to(&site.host, &site.layout, &interrupted.generation, &config)?;
     let env_file = site.readable_env_file(&config);
     let target = Target {
         action: interrupted.action,
@@ -66,7 +69,7 @@ fn go_on(site: &mut Site, screen: &Screen, state: &State, interrupted: &Interrup
 /// As it was recorded; where that is lost, as the repository has it.
 fn config(site: &Site, screen: &Screen, interrupted: &Interrupted) -> Result<Config, Error> {
     let release = &interrupted.generation.release;
-    match ReleaseRecord::read(&site.host, &site.layout, release) {
+    match ReleaseRecord::of_generation(&site.host, &site.layout, &interrupted.generation) {
         Ok(Some(record)) => return Ok(record.config),
         Ok(None) => screen.say(&format!("  the record of {release} is gone")),
         Err(error) => screen.say(&format!("  {error}")),

@@ -1,4 +1,4 @@
-//! The road that a deploy and a rollback share: begin, run the plan, end, and say what stands now.
+//! The road that a deploy, a rollback and a restart share: begin, run the plan, end, and say what stands now.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use release_core::config::Config;
 use release_core::environment;
 use release_core::event::{Event, Observer, Outcome};
 use release_core::exit_code;
-use release_core::host::Clock;
+use release_core::host::{Clock, Processes};
 use release_core::journal::{End, Entry, Journal};
 use release_core::layout::Layout;
 use release_core::pipeline::{Ended, Failure, Pipeline};
@@ -52,14 +52,15 @@ pub(crate) fn draft(
 ) -> Result<Run, Error> {
     let Target { action, generation, revision, config } = target;
     let previous = site.serving(state)?;
-    let release = &generation.release;
-    let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller());
+    let (release, cores) = (&generation.release, site.host.cores());
+    let env = environment::of_release(&layout, release, &revision, &config, env_file, &caller(), cores);
     Ok(Run {
         id: RunId(format!("{}-{}", site.host.now().as_millisecond(), std::process::id())),
         action,
         redactor: Redactor::new(&env),
         stand_in: previous.as_ref().map(|previous| stand_in(state, previous, &generation)),
         previous,
+        cores,
         no_cache: false,
         good: state.good(),
         door: door(&layout)?,
@@ -140,6 +141,7 @@ pub(crate) fn plan(action: Action) -> Plan {
     match action {
         Action::Deploy => recipe::deploy(),
         Action::Rollback => recipe::rollback(),
+        Action::Restart => recipe::restart(),
     }
 }
 
@@ -239,6 +241,7 @@ fn verdict(action: Action, ended: &Ended) -> (Outcome, Option<End>, u8) {
     let done = match action {
         Action::Deploy => Outcome::Deployed,
         Action::Rollback => Outcome::RolledBack,
+        Action::Restart => Outcome::Restarted,
     };
     match ended {
         Ended::Completed => (done, Some(End::Activated), exit_code::DONE),

@@ -10,6 +10,7 @@ use release_core::host::Files;
 use release_core::journal::Record;
 use release_core::layout::Layout;
 use release_core::release::{Generation, ReleaseId};
+use release_core::release_record::ReleaseRecord;
 use release_core::revision::Revision;
 use release_core::state::State;
 use release_host::{JournalFile, UnixHost};
@@ -30,7 +31,7 @@ impl Site {
             what: format!("cannot find the root {}: {source}", named.display()),
             help: "name the app's deploy directory: `release --root /srv/shop …`".to_owned(),
         })?;
-        let layout = Layout::new(root_of_release(&root).map_or(root.clone(), Path::to_path_buf));
+        let layout = with_cache(Layout::new(root_of_release(&root).map_or(root.clone(), Path::to_path_buf)));
         let host = UnixHost::new(layout.clone())
             .map_err(|source| Error::Bug(format!("cannot start the runtime: {source}")))?;
         Ok(Self { layout, host })
@@ -114,6 +115,16 @@ impl Site {
         Ok(Some(activated.unwrap_or(Generation { release: current, number: 1 })))
     }
 
+    /// The record of the release that `current` points at.
+    pub(crate) fn active_record(&self) -> Result<ReleaseRecord, Error> {
+        let release = self.current()?.ok_or_else(nothing_live)?;
+        let record = ReleaseRecord::read(&self.host, &self.layout, &release)?;
+        record.filter(|_| self.exists(&release)).ok_or_else(|| Error::Failed {
+            what: format!("{release} is active, but it or its record is not on the disk any more"),
+            help: "build it again: `release deploy --force`".to_owned(),
+        })
+    }
+
     /// Whether a release is on the disk.
     pub(crate) fn exists(&self, release: &ReleaseId) -> bool {
         self.host.kind(&self.layout.release(release)).is_ok_and(|kind| kind.is_some())
@@ -133,6 +144,14 @@ impl Site {
     }
 }
 
+/// Why there is nothing to go on from.
+pub(crate) fn nothing_live() -> Error {
+    Error::Usage {
+        what: "nothing is live yet".to_owned(),
+        help: "deploy a revision first: `release deploy main`".to_owned(),
+    }
+}
+
 /// The root that `path` lies in, if it is in a release: `cd current` leads there, and its own
 /// `release.yml` makes it look like a root.
 fn root_of_release(path: &Path) -> Option<&Path> {
@@ -144,6 +163,16 @@ fn root_of_release(path: &Path) -> Option<&Path> {
     let root = release.parent()?.parent()?;
     let layout = Layout::new(root);
     (release.parent()? == layout.releases() && layout.state().is_dir()).then_some(root)
+}
+
+/// The layout as the server's file has it, before there is a host to read it with.
+fn with_cache(layout: Layout) -> Layout {
+    let text = std::fs::read_to_string(layout.server_config()).unwrap_or_default();
+    match config::cache_of(Source { name: "release.yml", text: &text }) {
+        // Everybody who shares it must know it by one name: scripts hold their path.
+        Some(cache) => layout.caching_in(cache.canonicalize().unwrap_or(cache)),
+        None => layout,
+    }
 }
 
 /// Whether something is not said at all, on any line.

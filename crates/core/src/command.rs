@@ -60,6 +60,17 @@ pub struct Command {
     pub inherit: Inherit,
     /// How long it may take before it is ended.
     pub limit: Duration,
+    /// What it may take of the machine.
+    pub share: Share,
+}
+
+/// What a command, and each process that it starts, may take of the machine; the default is all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// How far it stands back for others, from 1 to 19.
+    pub nice: Option<u8>,
+    /// How many bytes of memory each process may write to (`RLIMIT_DATA`).
+    pub memory: Option<u64>,
 }
 
 impl Command {
@@ -72,6 +83,7 @@ impl Command {
             env: Variables::new(),
             inherit: Inherit::All,
             limit: Duration::from_secs(3600),
+            share: Share::default(),
         }
     }
 
@@ -96,6 +108,12 @@ impl Command {
     /// Begins with an empty environment instead of the caller's.
     pub fn isolated(mut self) -> Self {
         self.inherit = Inherit::Nothing;
+        self
+    }
+
+    /// Takes no more of the machine than `share`.
+    pub fn share(mut self, share: Share) -> Self {
+        self.share = share;
         self
     }
 

@@ -1,5 +1,6 @@
 //! The environment that an app's processes see: the same for services, `manage.py`, cron and people.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::command::{Secret, Variables};
@@ -18,8 +19,25 @@ pub const HANDED_DOWN: [&str; 1] = ["NOTIFY_SOCKET"];
 
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The variables of `release`, later ones winning: the system's, the env file's, `env:` of
-/// `release.yml`, and our own.
+/// What is computed from the machine's processors, by name.
+fn computed(cores: usize) -> [(&'static str, usize); 3] {
+    [
+        ("CORES", cores),
+        ("CORES_MINUS_1", cores.saturating_sub(1).max(1)),
+        ("CORES_TIMES_2_PLUS_1", 2 * cores + 1),
+    ]
+}
+
+/// Tells the instances of a service apart: 1 to N.
+const INSTANCE: &str = "INSTANCE";
+
+/// The names of the variables that differ by the machine, or by the instance.
+pub fn computed_names() -> impl Iterator<Item = &'static str> {
+    computed(1).into_iter().map(|(name, _)| name).chain([INSTANCE])
+}
+
+/// The variables of `release`, later ones winning: the system's, those that are computed from
+/// `cores`, the env file's, `env:` of `release.yml`, and our own.
 pub fn of_release(
     layout: &Layout,
     release: &ReleaseId,
@@ -27,15 +45,17 @@ pub fn of_release(
     config: &Config,
     env_file: &Variables,
     caller: &Variables,
+    cores: usize,
 ) -> Variables {
-    let mut env = Variables::new();
+    let number = |(name, value): (&str, usize)| (name.to_owned(), Secret::new(value.to_string()));
+    let mut env: Variables = computed(cores).into_iter().map(number).collect();
     for name in INHERITED {
         if let Some(value) = caller.get(name) {
             env.insert(name.to_owned(), value.clone());
         }
     }
     env.extend(env_file.clone());
-    env.extend(config.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
+    env.extend(filled(&config.env, &env));
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
     let directory = layout.release(release);
     let path = caller.get("PATH").map_or(SYSTEM_PATH, Secret::reveal);
@@ -53,15 +73,48 @@ pub fn of_release(
     env
 }
 
-/// What one service of a generation sees besides: its own variables, and where it is to listen.
-pub fn of_service(layout: &Layout, generation: &Generation, service: &Service) -> Variables {
-    let mut env: Variables =
-        service.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))).collect();
+/// Adds what one service of a generation sees besides: its own variables, which of its instances
+/// it is, and where it is to listen.
+pub fn add_service(
+    env: &mut Variables,
+    layout: &Layout,
+    generation: &Generation,
+    service: &Service,
+    instance: Option<u32>,
+) {
+    let name = service.instance_name(instance);
+    env.insert(INSTANCE.to_owned(), Secret::new(instance.unwrap_or(1).to_string()));
+    env.extend(filled(&service.env, env));
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
-    set("SOCKET", text(&layout.socket(generation, &service.name)));
+    set("SOCKET", text(&layout.socket(generation, &name)));
     set("RELEASE_SERVICE", service.name.clone());
-    set(Program::VARIABLE, generation.program(&service.name));
-    env
+    set(Program::VARIABLE, generation.program(&name));
+}
+
+/// The values that `release.yml` says, with what is computed in its place. Any other dollar sign
+/// stands for itself: passwords have some.
+fn filled(values: &BTreeMap<String, String>, env: &Variables) -> Variables {
+    values.iter().map(|(name, text)| (name.clone(), Secret::new(fill(text, env)))).collect()
+}
+
+fn fill(text: &str, env: &Variables) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        filled.push_str(before);
+        let computed = variable(after).filter(|(name, _)| computed_names().any(|known| known == *name));
+        match computed.and_then(|(name, after)| Some((env.get(name)?, after))) {
+            Some((value, after)) => {
+                filled.push_str(value.reveal());
+                rest = after;
+            }
+            None => {
+                filled.push('$');
+                rest = after;
+            }
+        }
+    }
+    filled + rest
 }
 
 fn text(path: &Path) -> String {
@@ -106,6 +159,14 @@ fn variable(text: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_computed_stands_in_values_and_other_dollar_signs_for_themselves() {
+        let env = [("CORES", "4"), ("PATH", "/bin")].map(|(n, v)| (n.to_owned(), Secret::new(v))).into();
+        assert_eq!(fill("$CORES ${CORES}x $CORESX", &env), "4 4x $CORESX");
+        assert_eq!(fill("p$$CORES$PATH ${CORES $", &env), "p$4$PATH ${CORES $");
+        assert_eq!(fill("$INSTANCE", &env), "$INSTANCE", "nobody has said which");
+    }
 
     #[test]
     fn a_command_is_words_with_variables_and_no_shell() {

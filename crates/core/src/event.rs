@@ -29,6 +29,8 @@ pub enum Outcome {
     Failed,
     /// Failed after `activate`; the previous release is active again. Also: a rollback that succeeded.
     RolledBack,
+    /// The active release runs anew.
+    Restarted,
     /// Could not be finished nor undone.
     Stuck,
 }
@@ -39,7 +41,7 @@ pub enum Outcome {
 pub enum Event {
     /// A run begins.
     Started {
-        /// Deploy or rollback.
+        /// Deploy, rollback or restart.
         action: Action,
         /// The release that is to be active.
         release: ReleaseId,

@@ -1,15 +1,18 @@
 //! The one door to the machine: rules and steps reach files, processes, git and the clock only
 //! through these traits. `release-host` is the real machine, `release-testkit` a fake one.
 
+use std::any::Any;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Exit};
-use crate::config::Manager;
+use crate::config::{Manager, Resource};
 use crate::event::Progress;
 use crate::proof::ProcessFiles;
 use crate::revision::Revision;
@@ -68,6 +71,24 @@ pub enum HostError {
         /// The cause, where there is one.
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// A process could not be given what its service asks for.
+    #[error("cannot {what}")]
+    Setting {
+        /// What was tried, as it reads after "cannot".
+        what: String,
+        /// What to do about it.
+        help: Option<String>,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The user's crontab could not be read or written.
+    #[error("the crontab cannot be {what}")]
+    Crontab {
+        /// What was tried and why it failed, as it reads after "cannot be".
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
     /// An HTTP request was not answered.
     #[error("no answer from {address}")]
     NoAnswer {
@@ -82,7 +103,10 @@ impl HostError {
     /// What to do about it, where that is known.
     pub fn help(&self) -> Option<String> {
         match self {
-            HostError::Git { help, .. } | HostError::Services { help, .. } => help.clone(),
+            HostError::Git { help, .. }
+            | HostError::Services { help, .. }
+            | HostError::Setting { help, .. } => help.clone(),
+            HostError::Crontab { help, .. } => Some(help.clone()),
             HostError::Io { source, path, .. } => match source.kind() {
                 // The file itself may not be there yet.
                 io::ErrorKind::StorageFull => {
@@ -160,6 +184,9 @@ pub trait Files {
     fn remove(&self, path: &Path) -> HostResult<()>;
     /// Copies a tree to a place that does not exist yet, keeping modes and links.
     fn copy_tree(&self, from: &Path, to: &Path, progress: &dyn Fn(Progress)) -> HostResult<()>;
+    /// Gives a file a second name, by a hard link where that can be, else by a copy. Makes the
+    /// directory of `to`, where nothing stands yet.
+    fn link_file(&self, from: &Path, to: &Path) -> HostResult<()>;
     /// Writes everything on the file system of `path` to the disk.
     fn sync(&self, path: &Path) -> HostResult<()>;
     /// The bytes that a tree takes on the disk; 0 when it is absent. Links are not followed.
@@ -176,17 +203,55 @@ pub trait Processes {
     /// prints (a `\r` ends one too). At the limit, or when the run is interrupted, the whole
     /// group is ended.
     fn run(&self, command: &Command, line: &mut dyn FnMut(&str)) -> HostResult<Exit>;
+    /// Runs a command that only tells a fact, such as `node --version`, and gives its lines. What
+    /// was told once is not asked again.
+    fn inquire(&self, command: &Command) -> HostResult<(Exit, Vec<String>)>;
     /// The path of `program` as `PATH` finds it.
     fn find_program(&self, program: &str) -> Option<PathBuf>;
     /// Ends every process that `run` started and left behind (its environment names the run),
     /// and says how many there were.
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
+    /// The processes that process `pid` started itself and that still run, by id.
+    fn children(&self, pid: u32) -> HostResult<Vec<u32>>;
+    /// The processors that this process may use: by its affinity, and the quota of its control group.
+    fn cores(&self) -> usize;
     /// The processes that run from below `directory`: by executable, working directory, mapped or
     /// open file, or the Python environment that their variables name.
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>>;
     /// The processes of a program and what they use: the one with the id `pid`, all that it
     /// started, and whatever carries the program's name in its environment.
     fn family(&self, program: &str, pid: Option<u32>) -> HostResult<Vec<ProcessFiles>>;
+}
+
+/// A user of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Its number; 0 is root.
+    pub uid: u32,
+    /// The number of its own group.
+    pub gid: u32,
+    /// Its home.
+    pub home: PathBuf,
+    /// Its shell.
+    pub shell: PathBuf,
+}
+
+/// Users and groups, and what they may do.
+pub trait Accounts {
+    /// The user of that name.
+    fn user(&self, name: &str) -> HostResult<Option<Account>>;
+    /// The number of the group of that name.
+    fn group(&self, name: &str) -> HostResult<Option<u32>>;
+    /// As whom this process acts.
+    fn own_uid(&self) -> u32;
+    /// Up to where this process may raise what the kernel limits; `None` without an end.
+    fn hard_limit(&self, resource: Resource) -> Option<u64>;
+    /// Whether `user` may read what is at `path`, with all of its groups; asked by root only.
+    fn may_read(&self, user: &Account, path: &Path) -> HostResult<bool>;
+    /// Makes `user` the owner of a directory, but of nothing in it.
+    fn give(&self, directory: &Path, user: &Account) -> HostResult<()>;
 }
 
 /// The app's repository and our mirror of it.
@@ -203,12 +268,14 @@ pub trait Git {
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
     /// Writes the tree of `revision` into a new directory. It starts from `spare` where there is
     /// one, which is gone then: only files that nobody touched since they were checked out stay.
+    /// What is missing still shares its blocks with those of `like`, where the file system can.
     fn checkout(
         &self,
         repository: &Path,
         revision: &Revision,
         into: &CheckedOut,
         spare: &CheckedOut,
+        like: Option<&CheckedOut>,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
     /// Puts together the packs that many fetches left; quick where there are few.
@@ -235,6 +302,8 @@ pub struct Written {
     pub files: usize,
     /// How many of them were there already, in the spare tree.
     pub taken: usize,
+    /// How many share their blocks with those of a tree that is like it.
+    pub cloned: usize,
 }
 
 /// Why a name leads to no commit.
@@ -337,7 +406,7 @@ pub trait Services {
     /// Adds programs and starts them, and the manager first if it is ours and does not run; those
     /// that already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
-    /// Asks programs to end, without waiting for it; they are not started again. Fine when unknown.
+    /// Asks programs to end, one after the other, without waiting for it; they are not started again. Fine when unknown.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
     /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
@@ -345,8 +414,17 @@ pub trait Services {
     fn states(&self) -> HostResult<Vec<ProgramState>>;
     /// Every program that is written down, whether its manager runs or not.
     fn known_programs(&self) -> HostResult<Vec<String>>;
-    /// Stops every program, and the manager if it is ours; the programs stay known for its next start.
+    /// Stops every program, what starts last first, and the manager if it is ours; the programs stay known for its next start.
     fn stop_manager(&self) -> HostResult<()>;
+}
+
+/// The crontab of the user who deploys.
+pub trait Crontab {
+    /// All of it, byte for byte; nothing when there is none.
+    fn crontab(&self) -> HostResult<Vec<u8>>;
+    /// Makes it what `change` makes of it. No other `release` changes it meanwhile; it is not
+    /// written when nothing changes.
+    fn change_crontab(&self, change: &dyn Fn(&[u8]) -> Vec<u8>) -> HostResult<()>;
 }
 
 /// Time.
@@ -361,7 +439,50 @@ pub trait Clock {
     fn ignore_interruptions(&self);
 }
 
-/// Everything outside.
-pub trait Host: Files + Processes + Git + Network + Services + Clock + Send + Sync {}
+/// A lock that is held until this is dropped.
+pub struct Held {
+    /// The run that was killed while it held the lock, if the last one was.
+    pub killed: Option<RunId>,
+    _guard: Box<dyn Any + Send>,
+}
 
-impl<T: Files + Processes + Git + Network + Services + Clock + Send + Sync> Host for T {}
+impl Held {
+    /// What `guard` gives back when it is dropped.
+    pub fn new(killed: Option<RunId>, guard: impl Any + Send) -> Self {
+        Self { killed, _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("killed", &self.killed).finish_non_exhaustive()
+    }
+}
+
+/// Who holds a lock, for those who wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The run.
+    pub run: RunId,
+    /// What it does, as it reads after "waiting for": `/srv/shop, which builds a venv`.
+    pub what: String,
+}
+
+/// Locks between the runs of several roots. The kernel gives them back, however a run ends.
+pub trait Locks {
+    /// Waits for the lock at `path` and holds it; `waiting` hears of each other holder once.
+    fn hold(&self, path: &Path, holder: &Holder, waiting: &dyn Fn(&str)) -> HostResult<Held>;
+    /// Holds the lock at `path` if nobody else does.
+    fn try_hold(&self, path: &Path, holder: &Holder) -> HostResult<Option<Held>>;
+}
+
+/// Everything outside.
+pub trait Host:
+    Files + Processes + Accounts + Git + Network + Services + Crontab + Locks + Clock + Send + Sync
+{
+}
+
+impl<T: Files + Processes + Accounts + Git + Network + Services + Crontab + Locks + Clock + Send + Sync> Host
+    for T
+{
+}

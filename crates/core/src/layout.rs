@@ -11,16 +11,19 @@
 //!     run/127.0.0.1_8000.sock     the same, for what holds a TCP port
 //!   shared/                       what outlives a release
 //!   repo/                         bare mirror
-//!   cache/venv/ bundle/ tool/     built once, keyed by content
+//!   cache/venv/ bundle/ tool/     built once, keyed by content; may lie elsewhere, for several roots
+//!     lock/ roots/                who builds what; which release of which root uses what
 //!   .release/                     our own state
 //!     lock  journal.jsonl  releases/<id>.json  log/<id>/<step>.log
 //!     spare/ spare.tree           where the next checkout begins
+//!     cron/  log/cron/            what became of the entries of cron, and what they print
 //!     log/service/  supervisor/   the private supervisord and what services print
 //!     programs/<program>.json     what systemd or the server's supervisord runs for us
 //! ```
 
 use std::path::{Path, PathBuf};
 
+use crate::cache_key::CacheKey;
 use crate::host::CheckedOut;
 use crate::release::{Generation, ReleaseId};
 
@@ -32,18 +35,24 @@ pub const SOCKET_PATH_LIMIT: usize = 107;
 pub struct Layout {
     root: PathBuf,
     repo: PathBuf,
+    cache: PathBuf,
 }
 
 impl Layout {
     /// The layout below `root`.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
-        Self { repo: root.join("repo"), root }
+        Self { repo: root.join("repo"), cache: root.join("cache"), root }
     }
 
     /// The same root, with revisions read from the repository at `repo`.
     pub fn reading_from(self, repo: impl Into<PathBuf>) -> Self {
         Self { repo: repo.into(), ..self }
+    }
+
+    /// The same root, with what is built once at `cache`, which other roots may use too.
+    pub fn caching_in(self, cache: impl Into<PathBuf>) -> Self {
+        Self { cache: cache.into(), ..self }
     }
 
     /// The app's deploy directory.
@@ -146,12 +155,48 @@ impl Layout {
 
     /// What is built once and used by many releases.
     pub fn cache(&self) -> PathBuf {
+        self.cache.clone()
+    }
+
+    /// Where the cache is when the configuration does not say.
+    pub fn own_cache(&self) -> PathBuf {
         self.root.join("cache")
     }
 
     /// One entry of the cache: `kind` is `venv`, `bundle` or `tool`.
     pub fn cached(&self, kind: &str, key: &str) -> PathBuf {
-        self.cache().join(kind).join(key)
+        self.cache.join(kind).join(key)
+    }
+
+    /// The directory of all [`Layout::cache_lock`]s.
+    pub fn cache_locks(&self) -> PathBuf {
+        self.cache.join("lock")
+    }
+
+    /// What is held by whoever builds the entry, in any root that shares the cache.
+    pub fn cache_lock(&self, kind: &str, key: &str) -> PathBuf {
+        self.cache_locks().join(format!("{kind}-{key}"))
+    }
+
+    /// What is held for a moment, to take or to remove entries.
+    pub fn cache_gate(&self) -> PathBuf {
+        self.cache.join("gate")
+    }
+
+    /// Every root that uses the cache, one directory each.
+    pub fn cache_roots(&self) -> PathBuf {
+        self.cache.join("roots")
+    }
+
+    /// What this root says in the cache: which release uses what.
+    pub fn cache_registration(&self) -> PathBuf {
+        let root = CacheKey::new("root", 1).with("path", self.root.as_os_str().as_encoded_bytes());
+        self.cache_roots().join(root.finish())
+    }
+
+    /// Where entries go that are being removed: the cache may be on another disk than the root.
+    pub fn cache_trash(&self) -> PathBuf {
+        self.cache.join("trash")
     }
 
     /// Our own state.
@@ -215,6 +260,27 @@ impl Layout {
         CheckedOut { tree: self.state().join("spare"), record: self.state().join("spare.tree") }
     }
 
+    /// The directory of all [`Layout::assets_record`]s.
+    pub fn assets_records(&self) -> PathBuf {
+        self.state().join("assets")
+    }
+
+    /// Which hashed static files a release brought itself.
+    pub fn assets_record(&self, release: &ReleaseId) -> PathBuf {
+        self.assets_records().join(release.as_str())
+    }
+
+    /// What people do not want to be pruned: an empty file with the name of each release.
+    pub fn pins(&self) -> PathBuf {
+        self.state().join("pins")
+    }
+
+    /// What is known of a generation whose configuration is not that of its release: it is being
+    /// restarted with another one.
+    pub fn generation_record(&self, generation: &Generation) -> PathBuf {
+        self.release_records().join(format!("{}-g{}.json", generation.release, generation.number))
+    }
+
     /// The logs of one release's steps.
     pub fn log_dir(&self, release: &ReleaseId) -> PathBuf {
         self.state().join("log").join(release.as_str())
@@ -228,6 +294,31 @@ impl Layout {
     /// What `release start` prints at boot, for a generated cron entry.
     pub fn boot_log(&self) -> PathBuf {
         self.state().join("log/boot.log")
+    }
+
+    /// What is known of the entries of cron; there once the app has had one.
+    pub fn cron(&self) -> PathBuf {
+        self.state().join("cron")
+    }
+
+    /// The file that a run of an entry holds an flock on; never unlinked.
+    pub fn cron_lock(&self, entry: &str) -> PathBuf {
+        self.cron().join(format!("{entry}.lock"))
+    }
+
+    /// What became of an entry's last run.
+    pub fn cron_last_run(&self, entry: &str) -> PathBuf {
+        self.cron().join(format!("{entry}.json"))
+    }
+
+    /// The lines of the crontab as they were before the run that changed them last.
+    pub fn cron_before(&self) -> PathBuf {
+        self.cron().join("before")
+    }
+
+    /// What an entry's runs printed.
+    pub fn cron_log(&self, entry: &str) -> PathBuf {
+        self.state().join("log/cron").join(format!("{entry}.log"))
     }
 
     /// What a service of one generation prints.

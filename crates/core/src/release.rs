@@ -113,13 +113,21 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// What the process manager calls `service` of this generation: `web-<release>-g1`.
+    /// What the process manager calls `service` of this generation: `web-<release>-g1`. One of
+    /// several instances goes by its own name: `worker.2-<release>-g1`.
     pub fn program(&self, service: &str) -> String {
         format!("{service}-{self}")
     }
 
-    /// The service and generation that a program's name tells; `None` if it is not one of ours.
+    /// The service and generation that a program's name tells, whichever instance of the service
+    /// it is; `None` if it is not one of ours.
     pub fn of_program(name: &str) -> Option<(String, Generation)> {
+        let (name, generation) = Self::of_instance(name)?;
+        Some((name.split('.').next()?.to_owned(), generation))
+    }
+
+    /// Like [`Generation::of_program`], with the name of the instance: `worker.2`.
+    pub fn of_instance(name: &str) -> Option<(String, Generation)> {
         let split = name.rfind("-g")?.checked_sub(ReleaseId::LENGTH + 1)?;
         let (service, generation) = (name.get(..split)?, name.get(split..)?.strip_prefix('-')?);
         Some((service.to_owned(), generation.parse().ok()?)).filter(|(service, _)| !service.is_empty())
@@ -193,7 +201,10 @@ mod tests {
         let generation = Generation { release: "20261120T101500Z-3f2c1a9".parse().unwrap(), number: 12 };
         let name = generation.program("celery-gpu");
         assert_eq!(name, "celery-gpu-20261120T101500Z-3f2c1a9-g12");
-        assert_eq!(Generation::of_program(&name), Some(("celery-gpu".to_owned(), generation)));
+        assert_eq!(Generation::of_program(&name), Some(("celery-gpu".to_owned(), generation.clone())));
+        let second = generation.program("celery-gpu.2");
+        assert_eq!(Generation::of_program(&second), Some(("celery-gpu".to_owned(), generation.clone())));
+        assert_eq!(Generation::of_instance(&second), Some(("celery-gpu.2".to_owned(), generation)));
         for other in ["web", "web-g1", "-20261120T101500Z-3f2c1a9-g1", "web-20261120T101500Z-3f2c1a9"] {
             assert_eq!(Generation::of_program(other), None, "{other}");
         }

@@ -1,12 +1,14 @@
 //! What is known of a release besides its directory: kept beside it, so that a rollback runs it as it was.
 
+use std::path::{Path, PathBuf};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::host::Host;
 use crate::layout::Layout;
-use crate::release::ReleaseId;
+use crate::release::{Generation, ReleaseId};
 use crate::revision::Revision;
 use crate::run::Run;
 use crate::step::StepError;
@@ -43,7 +45,20 @@ impl ReleaseRecord {
 
     /// The record of `release`; `None` when there is none.
     pub fn read(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> Result<Option<Self>, StepError> {
-        let path = layout.release_record(release);
+        Self::read_at(host, layout.release_record(release), release)
+    }
+
+    /// The record by which `generation` runs: its release's, but while that is being restarted.
+    pub fn of_generation(
+        host: &dyn Host,
+        layout: &Layout,
+        generation: &Generation,
+    ) -> Result<Option<Self>, StepError> {
+        let own = Self::read_at(host, layout.generation_record(generation), &generation.release)?;
+        if own.is_some() { Ok(own) } else { Self::read(host, layout, &generation.release) }
+    }
+
+    fn read_at(host: &dyn Host, path: PathBuf, release: &ReleaseId) -> Result<Option<Self>, StepError> {
         let Some(json) = host.read(&path)? else { return Ok(None) };
         serde_json::from_slice(&json).map(Some).map_err(|error| StepError::Refused {
             what: format!("the record of {release} cannot be read: {error}"),
@@ -53,7 +68,17 @@ impl ReleaseRecord {
 
     /// Writes it where [`ReleaseRecord::read`] finds it, for nobody else to read: `env` may hold secrets.
     pub fn write(&self, host: &dyn Host, layout: &Layout) -> Result<(), StepError> {
+        self.write_at(host, &layout.release_record(&self.release))
+    }
+
+    /// Writes it for the generation `number` alone, where [`ReleaseRecord::of_generation`] finds it.
+    pub fn write_for(&self, host: &dyn Host, layout: &Layout, number: u32) -> Result<(), StepError> {
+        let generation = Generation { release: self.release.clone(), number };
+        self.write_at(host, &layout.generation_record(&generation))
+    }
+
+    fn write_at(&self, host: &dyn Host, path: &Path) -> Result<(), StepError> {
         let json = serde_json::to_vec_pretty(self).expect("a record has text keys only");
-        Ok(host.write(&layout.release_record(&self.release), &json, 0o600)?)
+        Ok(host.write(path, &json, 0o600)?)
     }
 }

@@ -35,6 +35,8 @@ pub enum Action {
     Deploy,
     /// Makes a release active that exists already.
     Rollback,
+    /// Boots the active release anew, with the configuration as it is now.
+    Restart,
 }
 
 /// Everything that the steps of one run need to know.
@@ -63,6 +65,8 @@ pub struct Run {
     pub redactor: Redactor,
     /// How the process manager calls `release`: `release exec --root … --boot …` and so on.
     pub door: Vec<String>,
+    /// The processors that the app may use.
+    pub cores: usize,
     /// Whether everything is built anew, whatever the cache has.
     pub no_cache: bool,
     /// Releases that pruning must not touch, besides current and previous: newest first.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::Manager;
+use crate::config::{Log, Manager};
 use crate::release::Generation;
 
 /// One service of one generation, as the process manager runs it.
@@ -23,6 +23,10 @@ pub struct Program {
     pub climb: Vec<(Duration, String)>,
     /// Where its output goes.
     pub log: PathBuf,
+    /// How much of that is kept.
+    pub rotation: Log,
+    /// Where it stands among the others: what is less starts earlier, and ends later.
+    pub order: u32,
     /// Whether it is started again when it ends by itself; `false` for what is to run once.
     pub restart: bool,
     /// Whether it tells its manager when it is up, by `NOTIFY_SOCKET`.

@@ -137,6 +137,8 @@ impl State {
             (End::Undone, Action::Deploy) => {
                 self.fates.insert(release, Fate::Failed);
             }
+            // Whatever became of a restart, the release itself served before and does so again.
+            (End::Undone | End::FlippedBack, Action::Restart) => {}
             (End::FlippedBack, _) => {
                 self.fates.insert(release, Fate::RolledBack);
             }

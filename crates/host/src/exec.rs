@@ -4,12 +4,19 @@ use std::io;
 use std::os::unix::process::CommandExt;
 
 use release_core::command::{Command, Inherit, Secret};
+use release_core::config::ProcessSettings;
 use release_core::host::HostError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Replaces this process by `command`, with default signal handlers; comes back only if that fails.
-pub fn become_program(command: &Command) -> HostError {
+use crate::settings;
+
+/// Replaces this process by `command`, with default signal handlers and what `settings` say;
+/// comes back only if that fails.
+pub fn become_program(command: &Command, settings: &ProcessSettings) -> HostError {
+    if let Err(error) = settings::apply(settings) {
+        return error;
+    }
     let program = command.program.display().to_string();
     let failed = default_signals().err().unwrap_or_else(|| {
         let mut exec = std::process::Command::new(&command.program);

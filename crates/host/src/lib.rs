@@ -3,9 +3,11 @@
 //! [`UnixHost`] is `release_core::host::Host` for real. Waiting happens on a tokio runtime inside;
 //! callers see plain blocking calls.
 
-mod account;
+mod accounts;
 mod climb;
 mod clock;
+mod crontab;
+mod entry_lock;
 mod exec;
 mod files;
 mod git;
@@ -15,11 +17,13 @@ mod journal_file;
 mod label;
 mod lines;
 mod lock;
+mod locks;
 mod log;
 mod process;
 mod placed;
 mod processes;
 mod services;
+mod settings;
 mod supervisor;
 mod systemd;
 #[cfg(test)]
@@ -28,18 +32,20 @@ mod unix_socket;
 mod uwsgi;
 
 use std::io;
+use std::sync::Mutex;
 
+use release_core::command::Command;
 use release_core::layout::Layout;
 use release_core::run::RunId;
 use tokio::runtime::Runtime;
 
+pub use entry_lock::EntryLock;
 pub use exec::{become_program, open_many_files};
 pub use git::without_password;
 pub use interruption::Interruption;
 pub use journal_file::JournalFile;
 pub use lock::{Holder, Lock, LockError};
 pub use log::append_line;
-pub use processes::children;
 
 /// This machine, for one app's root.
 #[derive(Debug)]
@@ -50,6 +56,8 @@ pub struct UnixHost {
     started: std::time::Instant,
     /// Names the run in the environment of every child.
     run: Option<RunId>,
+    /// What programs told of themselves.
+    known: Mutex<Vec<(Command, Vec<String>)>>,
 }
 
 impl UnixHost {
@@ -57,7 +65,8 @@ impl UnixHost {
     pub fn new(layout: Layout) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let interruption = Interruption::listen(&runtime)?;
-        Ok(Self { layout, runtime, interruption, started: std::time::Instant::now(), run: None })
+        let started = std::time::Instant::now();
+        Ok(Self { layout, runtime, interruption, started, run: None, known: Mutex::default() })
     }
 
     /// From now on every child carries the name of `run` in its environment.

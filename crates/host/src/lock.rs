@@ -156,13 +156,14 @@ impl Lock {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     fs::create_dir_all(parent(path))?;
     // Close-on-exec, as std opens everything: a child that outlives us does not hold the lock.
     OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
-fn take(file: &File) -> io::Result<bool> {
+/// Whether `file` is ours now.
+pub(crate) fn take(file: &File) -> io::Result<bool> {
     for glance in 0..GLANCES {
         match flock(file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => return Ok(true),

@@ -1,5 +1,6 @@
 //! What was written down of the programs that run under a manager which is not ours alone.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ pub(crate) struct Placed {
     pub(crate) name: String,
     /// The file that makes the manager bring it back.
     pub(crate) file: PathBuf,
+    /// Where it stands among the others: what is more ends earlier.
+    #[serde(default)]
+    pub(crate) order: u32,
     /// How long it may take to end.
     pub(crate) stop_wait: Duration,
     /// Its further signals.
@@ -35,10 +39,20 @@ impl Placed {
             manager,
             name,
             file,
+            order: program.order,
             stop_wait: program.stop_wait,
             climb: program.climb.clone(),
         }
     }
+}
+
+/// Those that end together, the last to start first.
+pub(crate) fn latest_first(placed: Vec<Placed>) -> Vec<Vec<Placed>> {
+    let mut by_order = BTreeMap::<u32, Vec<Placed>>::new();
+    for placed in placed {
+        by_order.entry(placed.order).or_default().push(placed);
+    }
+    by_order.into_values().rev().collect()
 }
 
 impl UnixHost {
@@ -74,5 +88,39 @@ impl UnixHost {
     /// Forgets a program that its manager does not know any more.
     pub(crate) fn forget_placed(&self, placed: &Placed) -> HostResult<()> {
         self.remove(&self.layout.placed_program(&placed.program))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use release_core::config::Scope;
+
+    use super::*;
+
+    fn placed(program: &str, order: u32) -> Placed {
+        Placed {
+            program: program.to_owned(),
+            manager: Manager::Systemd(Scope::User),
+            name: format!("{program}.service"),
+            file: PathBuf::from("/srv"),
+            order,
+            stop_wait: Duration::ZERO,
+            climb: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_starts_last_ends_first() {
+        let groups = latest_first(vec![
+            placed("port", 0),
+            placed("worker.1", 2),
+            placed("web", 1),
+            placed("worker.2", 2),
+        ]);
+        let names: Vec<Vec<String>> = groups
+            .into_iter()
+            .map(|group| group.into_iter().map(|placed| placed.program).collect())
+            .collect();
+        assert_eq!(names, [vec!["worker.1", "worker.2"], vec!["web"], vec!["port"]]);
     }
 }

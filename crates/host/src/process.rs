@@ -1,5 +1,6 @@
 //! Runs one command to its end, and its whole process group with it when it must stop early.
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
@@ -8,7 +9,7 @@ use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use release_core::command::{Command, Exit, Inherit};
+use release_core::command::{Command, Exit, Inherit, Share};
 use release_core::host::{HostError, HostResult};
 use release_core::run::RunId;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
@@ -64,8 +65,10 @@ fn spawn(command: &Command, run: Option<&RunId>) -> HostResult<(Child, Receiver)
 }
 
 pub(crate) fn prepare(command: &Command, run: Option<&RunId>) -> tokio::process::Command {
-    let mut prepared = tokio::process::Command::new(&command.program);
-    prepared.args(&command.args).current_dir(&command.directory);
+    let mut words = within(&command.share);
+    words.push(command.program.clone().into_os_string());
+    let mut prepared = tokio::process::Command::new(&words[0]);
+    prepared.args(&words[1..]).args(&command.args).current_dir(&command.directory);
     match command.inherit {
         Inherit::Nothing => _ = prepared.env_clear(),
         // Inside a hook git sets its own, and they would send every git command to the wrong repository.
@@ -82,6 +85,18 @@ pub(crate) fn prepare(command: &Command, run: Option<&RunId>) -> tokio::process:
         prepared.env(RunId::VARIABLE, &run.0);
     }
     prepared
+}
+
+/// The programs that hold a command to its share, and become it.
+fn within(share: &Share) -> Vec<OsString> {
+    let mut words = Vec::new();
+    if let Some(nice) = share.nice {
+        words.extend(["nice".to_owned(), "-n".to_owned(), nice.to_string()]);
+    }
+    if let Some(memory) = share.memory {
+        words.extend(["prlimit".to_owned(), format!("--data={memory}"), "--".to_owned()]);
+    }
+    words.into_iter().map(OsString::from).collect()
 }
 
 fn receiver(reader: PipeReader) -> io::Result<Receiver> {

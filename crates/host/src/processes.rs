@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,19 @@ impl Processes for UnixHost {
         self.runtime.block_on(self.run_to_end(command, line))
     }
 
+    fn inquire(&self, command: &Command) -> HostResult<(Exit, Vec<String>)> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, lines)) = known().iter().find(|(asked, _)| asked == command) {
+            return Ok((Exit::Code(0), lines.clone()));
+        }
+        let mut lines = Vec::new();
+        let exit = self.run(command, &mut |line| lines.push(line.to_owned()))?;
+        if exit.success() {
+            known().push((command.clone(), lines.clone()));
+        }
+        Ok((exit, lines))
+    }
+
     fn find_program(&self, program: &str) -> Option<PathBuf> {
         find_in(program, &std::env::var_os("PATH")?)
     }
@@ -44,6 +58,18 @@ impl Processes for UnixHost {
             all_gone(run, KILLED)?;
         }
         Ok(left.len())
+    }
+
+    fn children(&self, pid: u32) -> HostResult<Vec<u32>> {
+        Ok(table::all()?
+            .into_iter()
+            .filter(|process| process.parent == pid)
+            .map(|process| process.pid)
+            .collect())
+    }
+
+    fn cores(&self) -> usize {
+        thread::available_parallelism().map_or(1, usize::from)
     }
 
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {
@@ -77,21 +103,6 @@ fn others() -> HostResult<Vec<u32>> {
     pids.retain(|pid| *pid != std::process::id());
     pids.sort_unstable();
     Ok(pids)
-}
-
-/// How many processes `pid` has started that have not ended.
-pub fn children(pid: u32) -> HostResult<usize> {
-    let is_child =
-        |other: &u32| fs::read_to_string(of(*other, "stat")).is_ok_and(|stat| is_living_child(&stat, pid));
-    Ok(others()?.into_iter().filter(is_child).count())
-}
-
-/// `pid (name) state parent …`; the name may hold blanks and parentheses.
-fn is_living_child(stat: &str, parent: u32) -> bool {
-    let Some((_, rest)) = stat.rsplit_once(')') else { return false };
-    let mut columns = rest.split_ascii_whitespace();
-    !matches!(columns.next(), Some("Z" | "X"))
-        && columns.next().and_then(|id| id.parse().ok()) == Some(parent)
 }
 
 /// The processes whose environment names `run`; a dead one has none.

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use release_core::config::Service;
+use release_core::config::{Config, Handover, Service};
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::pipeline::ACTIVATE;
-use release_core::port::ports;
+use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::services_of;
 use crate::restored::{check_restored, revive};
 
 /// Moves `current`.
@@ -46,8 +47,9 @@ impl Step for Activate {
         }
         host.sync(&layout.release(release))?;
         remember_foreign(cx)?;
-        link_sockets(cx, &cx.run.generation)?;
+        link_sockets(cx, &cx.run.generation, &cx.run.config.services)?;
         point_current(host, layout, &layout.current_target(release))?;
+        forget_previous(cx)?;
         if points_at(host, layout, release)? {
             return Ok(Outcome::Done);
         }
@@ -108,13 +110,22 @@ fn points_at(host: &dyn Host, layout: &Layout, release: &ReleaseId) -> HostResul
 }
 
 fn is_done(cx: &Context<'_>) -> HostResult<bool> {
-    let (layout, generation) = (&cx.run.layout, &cx.run.generation);
-    for (link, socket) in links(cx.run, generation) {
-        if cx.host.read_link(&link)? != Some(socket) {
+    leads_to(cx.host, &cx.run.layout, &cx.run.generation, &cx.run.config)
+}
+
+/// Whether users reach this very generation.
+pub fn leads_to(
+    host: &dyn Host,
+    layout: &Layout,
+    generation: &Generation,
+    config: &Config,
+) -> HostResult<bool> {
+    for (link, socket) in links(layout, generation, &config.services) {
+        if host.read_link(&link)? != Some(socket) {
             return Ok(false);
         }
     }
-    points_at(cx.host, layout, &generation.release)
+    points_at(host, layout, &generation.release)
 }
 
 /// An app that is taken over from another tool has a `current` that our journal knows nothing of.
@@ -133,27 +144,49 @@ fn remember_foreign(cx: &Context<'_>) -> HostResult<()> {
 }
 
 /// Points `run/web.sock` at the generation's own socket, before `current` leads there.
-fn link_sockets(cx: &Context<'_>, generation: &Generation) -> HostResult<()> {
-    links(cx.run, generation).try_for_each(|(link, socket)| cx.host.replace_link(&link, &socket))
+fn link_sockets(cx: &Context<'_>, generation: &Generation, services: &[Service]) -> HostResult<()> {
+    let mut links = links(&cx.run.layout, generation, services);
+    links.try_for_each(|(link, socket)| cx.host.replace_link(&link, &socket))
 }
 
 /// The names by which proxies and forwarders find the sockets of `generation`.
-fn links<'a>(run: &'a Run, generation: &'a Generation) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
-    let (layout, release) = (&run.layout, &generation.release);
-    let socket = |service: &Service| layout.socket_name(generation, &service.name);
-    let by_name = run
-        .config
-        .listening()
-        .map(move |service| (layout.socket_link(release, &service.name), socket(service)));
-    let by_port = ports(&run.config)
-        .map(move |(port, service)| (layout.run(release).join(port.link()), socket(service)));
-    by_name.chain(by_port)
+fn links<'a>(
+    layout: &'a Layout,
+    generation: &'a Generation,
+    services: &'a [Service],
+) -> impl Iterator<Item = (PathBuf, PathBuf)> + 'a {
+    let listening = services.iter().filter(|service| service.handover == Handover::Socket);
+    listening.flat_map(move |service| {
+        let by_name = layout.socket_link(&generation.release, &service.name);
+        let by_port = Port::of(service).map(|port| layout.run(&generation.release).join(port.link()));
+        let socket = layout.socket_name(generation, &service.name);
+        [Some(by_name), by_port].into_iter().flatten().map(move |link| (link, socket.clone()))
+    })
 }
 
 fn go_back(cx: &Context<'_>, previous: &Generation) -> HostResult<()> {
-    if previous.release == *cx.run.release() {
-        return link_sockets(cx, previous);
-    }
     let layout = &cx.run.layout;
+    if previous.release == *cx.run.release() {
+        let services = services_of(cx, previous);
+        link_sockets(cx, previous, &services)?;
+        return unlink_sockets(cx, &cx.run.config.services, &services);
+    }
     point_current(cx.host, layout, &layout.current_target(&previous.release))
+}
+
+/// Removes the names of the services that a restart of the same release took away.
+fn forget_previous(cx: &Context<'_>) -> HostResult<()> {
+    match &cx.run.previous {
+        Some(previous) if previous.release == *cx.run.release() => {
+            unlink_sockets(cx, &services_of(cx, previous), &cx.run.config.services)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unlink_sockets(cx: &Context<'_>, gone: &[Service], kept: &[Service]) -> HostResult<()> {
+    let (layout, generation) = (&cx.run.layout, &cx.run.generation);
+    let kept: Vec<PathBuf> = links(layout, generation, kept).map(|(link, _)| link).collect();
+    let mut gone = links(layout, generation, gone).map(|(link, _)| link).filter(|link| !kept.contains(link));
+    gone.try_for_each(|link| cx.host.remove(&link))
 }

@@ -10,7 +10,7 @@ use release_core::server::Protocol;
 use release_core::step::{Context, StepError, tail};
 
 /// How often a service is asked that is not well yet.
-pub(crate) const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(25);
 
 /// The shortest time that one request gets, however little is left.
 const LEAST: Duration = Duration::from_secs(1);

@@ -1,13 +1,14 @@
 //! Starts the new generation, each service on a socket of its own.
 
 use release_core::config::{Handover, Service};
-use release_core::host::HostResult;
+use release_core::host::{Account, HostResult};
 use release_core::layout::SOCKET_PATH_LIMIT;
+use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::Program;
+use release_core::service::{Program, ProgramState, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::programs::{is_alive, program};
+use crate::programs::{is_alive, programs};
 use crate::retire;
 
 /// Starts the new generation.
@@ -52,10 +53,8 @@ impl Step for Boot {
             return Ok(Outcome::Skipped(WARM.to_owned()));
         }
         make_way(cx)?;
-        let generation = &cx.run.generation;
-        let programs: Vec<Program> =
-            services(cx.run).map(|service| program(cx, generation, service)).collect();
-        cx.host.start(&programs)?;
+        let alone = is_alone(cx, &cx.host.states()?);
+        cx.host.start(&booted(cx.run, alone).collect::<Vec<_>>())?;
         Ok(Outcome::Done)
     }
 
@@ -66,22 +65,36 @@ impl Step for Boot {
         }
         retire::keep(cx.host, &run.generation)?;
         // A manager that does not run tells no states, but may know the programs all the same.
-        let names: Vec<String> =
-            run.config.services.iter().map(|service| run.generation.program(&service.name)).collect();
-        cx.host.stop(&names)?;
+        let names = programs(run, &run.generation, &run.config).map(|(_, program)| program.name);
+        cx.host.stop(&names.collect::<Vec<_>>())?;
         retire::stop_generation(cx.host, &run.layout, &run.generation)?;
         Ok(())
     }
 }
 
-/// What may run beside its like of the old generation; the others wait for the hand-over.
-fn services(run: &Run) -> impl Iterator<Item = &Service> {
-    run.config.services.iter().filter(|service| service.handover != Handover::Replace)
+/// What may run beside its like of the old generation; the others wait for the hand-over, unless
+/// nothing else runs: then all start in their order.
+fn booted(run: &Run, alone: bool) -> impl Iterator<Item = Program> {
+    let programs = programs(run, &run.generation, &run.config);
+    programs
+        .filter(move |(service, _)| alone || service.handover != Handover::Replace)
+        .map(|(_, program)| program)
 }
 
 fn all_alive(cx: &Context<'_>) -> HostResult<bool> {
     let states = cx.host.states()?;
-    Ok(services(cx.run).all(|service| is_alive(&states, &cx.run.generation.program(&service.name))))
+    let alone = is_alone(cx, &states);
+    Ok(booted(cx.run, alone).all(|program| is_alive(&states, &program.name)))
+}
+
+/// Whether no process of another generation is left: what may run only once may have another name there.
+fn is_alone(cx: &Context<'_>, states: &[ProgramState]) -> bool {
+    let is_own = |state: &ProgramState| {
+        Generation::of_program(&state.name).is_none_or(|(_, generation)| generation == cx.run.generation)
+    };
+    states
+        .iter()
+        .all(|state| is_own(state) || state.state == Running::Stopped || state.state == Running::Failed)
 }
 
 fn check_lengths(run: &Run) -> Result<(), StepError> {
@@ -102,9 +115,10 @@ fn check_lengths(run: &Run) -> Result<(), StepError> {
 }
 
 /// Some servers refuse to start where a socket file of an earlier attempt is left.
-fn make_way(cx: &Context<'_>) -> HostResult<()> {
+fn make_way(cx: &Context<'_>) -> Result<(), StepError> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
     cx.host.make_dir(&layout.run(&generation.release))?;
+    open_to_users(cx)?;
     for service in cx.run.config.listening() {
         let socket = layout.socket(generation, &service.name);
         if !cx.host.socket_use(&socket)?.listening {
@@ -113,4 +127,39 @@ fn make_way(cx: &Context<'_>) -> HostResult<()> {
         }
     }
     Ok(())
+}
+
+/// Lets the services of other users read the release, and make their sockets.
+fn open_to_users(cx: &Context<'_>) -> Result<(), StepError> {
+    let (layout, release) = (&cx.run.layout, cx.run.release());
+    for service in &cx.run.config.services {
+        let Some(user) = other_user(cx, service)? else { continue };
+        if service.handover == Handover::Socket {
+            cx.host.give(&layout.run(release), &user)?;
+        }
+        let python = layout.venv(release).join("bin/python");
+        for path in [layout.revision_file(release), python] {
+            if cx.host.kind(&path)?.is_some() && !cx.host.may_read(&user, &path)? {
+                return Err(StepError::Refused {
+                    what: format!(
+                        "the user `{}` of services.{} may not read {}",
+                        user.name,
+                        service.name,
+                        path.display()
+                    ),
+                    help: format!(
+                        "see what stands in the way: `namei -l {}`; and deploy with `umask 022`",
+                        path.display()
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The user of a service, if it is not the one who deploys.
+fn other_user(cx: &Context<'_>, service: &Service) -> HostResult<Option<Account>> {
+    let Some(name) = &service.process.user else { return Ok(None) };
+    Ok(cx.host.user(name)?.filter(|user| user.uid != cx.host.own_uid()))
 }

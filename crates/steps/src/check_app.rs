@@ -6,20 +6,24 @@ use release_core::command::Exit;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy, tail};
 
-use crate::django::{self, Inspection, Migration, NO_DJANGO};
+use crate::collect_static::CollectStatic;
+use crate::django::{self, Inspection, Migration, NO_DJANGO, Start};
 use crate::place::{below, in_release};
 
-/// Runs Django's checks and looks at the migrations.
-#[derive(Clone, Copy, Debug)]
-pub struct CheckApp;
+/// Runs Django's checks and looks at the migrations. The same process goes on to collect static
+/// files, which [`CollectStatic`] tells of.
+#[derive(Clone, Debug, Default)]
+pub struct CheckApp(pub(crate) Start);
 
 impl Step for CheckApp {
     fn id(&self) -> &'static str {
         "check-app"
     }
 
-    fn describe(&self, _: &Run) -> String {
-        "check the app and its migrations".to_owned()
+    fn describe(&self, run: &Run) -> String {
+        let collects = run.config.django.as_ref().is_some_and(CollectStatic::is_wanted);
+        let more = if collects { ", collect static files" } else { "" };
+        format!("check the app and its migrations{more}")
     }
 
     fn undo_policy(&self) -> UndoPolicy {
@@ -35,7 +39,7 @@ impl Step for CheckApp {
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
         let Some(django) = &cx.run.config.django else { return Ok(Outcome::Skipped(NO_DJANGO.to_owned())) };
-        let found = django::inspect(cx, django)?;
+        let found = self.0.ask(cx, django)?;
         refuse_errors(cx, &found)?;
         if let Some(root) = &found.static_root
             && !is_inside(cx, &below(&in_release(cx, &django.directory), root))?
@@ -111,9 +115,9 @@ mod tests {
         let (scene, _) = project(&[("orders", "0001_initial", true), ("orders", "0002_x", false)], None);
         let before = scene.host.all();
         let note = "2 migrations pending: orders.0001_initial, orders.0002_x";
-        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::DoneWith(note.to_owned()));
-        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::DoneWith(note.to_owned()));
-        scene.undo(&CheckApp).unwrap();
+        assert_eq!(scene.run(&CheckApp::default()).unwrap(), Outcome::DoneWith(note.to_owned()));
+        assert_eq!(scene.run(&CheckApp::default()).unwrap(), Outcome::DoneWith(note.to_owned()));
+        scene.undo(&CheckApp::default()).unwrap();
         assert_eq!(scene.host.all(), before);
         assert!(scene.recorder.lines().contains(&"junk from the settings".to_owned()));
         assert!(!scene.recorder.lines().iter().any(|line| line.contains("@release")));
@@ -123,7 +127,7 @@ mod tests {
     fn the_app_sees_the_environment_of_its_services_and_no_other() {
         let (mut scene, _) = project(&[], None);
         scene.facts.config.django.as_mut().unwrap().directory = "web".to_owned();
-        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::Done);
+        assert_eq!(scene.run(&CheckApp::default()).unwrap(), Outcome::Done);
         let command = scene.host.commands().remove(0);
         let release = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
         assert_eq!(command.program.display().to_string(), format!("{release}/venv/bin/python"));
@@ -138,7 +142,7 @@ mod tests {
         let scene = Scene::new();
         let checks = ["shop.Order.total: (fields.E130) no decimal_places\n\tHINT: add it"];
         says(&scene.host, &json!({"static_root": null, "applied": [], "pending": [], "checks": checks}));
-        let error = scene.run(&CheckApp).unwrap_err();
+        let error = scene.run(&CheckApp::default()).unwrap_err();
         assert_eq!(error.to_string(), "`python manage.py check` failed (exit code 1)");
         assert_eq!(error.output(), ["shop.Order.total: (fields.E130) no decimal_places", "\tHINT: add it"]);
     }
@@ -148,12 +152,14 @@ mod tests {
         let scene = Scene::new();
         let traceback = "Traceback (most recent call last):\nModuleNotFoundError: No module named 'csp'";
         scene.host.on("python -c", Answer::code(1).says(traceback));
-        let error = scene.run(&CheckApp).unwrap_err();
+        let error = scene.run(&CheckApp::default()).unwrap_err();
         assert_eq!(error.output().last().unwrap(), "ModuleNotFoundError: No module named 'csp'");
         assert!(error.help().unwrap().contains("requirements"));
         assert_eq!(error.to_string(), "`python manage.py check` failed (exit code 1)");
         scene.host.on("python -c", Answer::code(1).says("django.db.utils.OperationalError: refused"));
-        assert!(scene.run(&CheckApp).unwrap_err().help().unwrap().contains("/srv/shop/shared/.env"));
+        assert!(
+            scene.run(&CheckApp::default()).unwrap_err().help().unwrap().contains("/srv/shop/shared/.env")
+        );
     }
 
     #[test]
@@ -162,7 +168,7 @@ mod tests {
         for (root, warnings) in [(inside, 0), ("static_root", 0), ("/var/www/static", 1)] {
             let scene = Scene::new();
             says(&scene.host, &json!({"static_root": root, "applied": [], "pending": [], "checks": []}));
-            scene.run(&CheckApp).unwrap();
+            scene.run(&CheckApp::default()).unwrap();
             assert_eq!(scene.recorder.warnings().len(), warnings, "{root}");
         }
     }
@@ -173,7 +179,7 @@ mod tests {
         for (database, warnings) in [(inside, 1), ("/srv/shop/shared/data/db.sqlite3", 0)] {
             let scene = Scene::new();
             says(&scene.host, &json!({"sqlite": [database], "applied": [], "pending": [], "checks": []}));
-            scene.run(&CheckApp).unwrap();
+            scene.run(&CheckApp::default()).unwrap();
             assert_eq!(scene.recorder.warnings().len(), warnings, "{database}");
         }
     }
@@ -190,7 +196,7 @@ mod tests {
         ];
         let (scene, _) = project(&MANY, None);
         let note = "6 migrations pending: a.1, a.2, b.1 and 3 more";
-        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::DoneWith(note.to_owned()));
+        assert_eq!(scene.run(&CheckApp::default()).unwrap(), Outcome::DoneWith(note.to_owned()));
         assert!(scene.recorder.lines().iter().any(|line| line.starts_with("pending: b.2")));
     }
 
@@ -198,7 +204,7 @@ mod tests {
     fn another_kind_of_app_is_skipped() {
         let mut scene = Scene::new();
         scene.facts.config.django = None;
-        assert_eq!(scene.run(&CheckApp).unwrap(), Outcome::Skipped(NO_DJANGO.to_owned()));
-        assert_eq!(scene.look(&CheckApp).unwrap(), Look::Nothing(NO_DJANGO.to_owned()));
+        assert_eq!(scene.run(&CheckApp::default()).unwrap(), Outcome::Skipped(NO_DJANGO.to_owned()));
+        assert_eq!(scene.look(&CheckApp::default()).unwrap(), Look::Nothing(NO_DJANGO.to_owned()));
     }
 }

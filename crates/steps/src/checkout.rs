@@ -45,7 +45,9 @@ impl Step for Checkout {
         cx.host.make_dir(&layout.releases())?;
         let (into, spare) = (layout.checked_out(release), layout.spare());
         let progress = |progress| cx.progress(progress);
-        let written = cx.host.checkout(&layout.repo(), &cx.run.revision, &into, &spare, &progress)?;
+        let like = cx.run.previous.as_ref().map(|previous| layout.checked_out(&previous.release));
+        let revision = &cx.run.revision;
+        let written = cx.host.checkout(&layout.repo(), revision, &into, &spare, like.as_ref(), &progress)?;
         cx.host.make_dir(&layout.run(release))?;
         // Last: it says that the tree is whole.
         cx.host.write(&layout.revision_file(release), &revision_line(cx.run), 0o644)?;
@@ -60,11 +62,15 @@ impl Step for Checkout {
 }
 
 fn note(written: Written) -> String {
-    let Written { files, taken } = written;
-    match taken {
-        0 => format!("{files} files"),
-        _ => format!("{files} files, {taken} taken over from a removed release"),
+    let Written { files, taken, cloned } = written;
+    let mut note = format!("{files} files");
+    if taken > 0 {
+        note.push_str(&format!(", {taken} taken over from a removed release"));
     }
+    if cloned > 0 {
+        note.push_str(&format!(", {cloned} share their blocks with the release before"));
+    }
+    note
 }
 
 fn revision_line(run: &Run) -> Vec<u8> {

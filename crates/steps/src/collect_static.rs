@@ -1,19 +1,36 @@
 //! Collects the static files into the release.
 
+use release_core::config::Django;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::django::{NO_DJANGO, manage};
+use crate::django::{NO_DJANGO, Start, manage};
 
-/// Runs `collectstatic`.
-#[derive(Clone, Copy, Debug)]
-pub struct CollectStatic;
+/// Runs `collectstatic`, or tells of it where the start of the project that checked the app has
+/// run it already.
+#[derive(Clone, Debug, Default)]
+pub struct CollectStatic(pub(crate) Start);
 
 const SWITCHED_OFF: &str = "`collectstatic: false` in release.yml";
 
+impl CollectStatic {
+    /// Its name in the journal.
+    pub(crate) const ID: &'static str = "collect-static";
+
+    /// Whether it is to be tried.
+    pub(crate) fn is_wanted(django: &Django) -> bool {
+        django.collectstatic != Some(false)
+    }
+
+    fn collect(&self, cx: &Context<'_>, django: &Django) -> Result<Vec<String>, StepError> {
+        let started = || cx.output(&manage(cx, django, ["collectstatic", "--noinput"]));
+        self.0.collected().unwrap_or_else(started)
+    }
+}
+
 impl Step for CollectStatic {
     fn id(&self) -> &'static str {
-        "collect-static"
+        Self::ID
     }
 
     fn describe(&self, _: &Run) -> String {
@@ -36,10 +53,10 @@ impl Step for CollectStatic {
 
     fn run(&self, cx: &Context<'_>) -> Result<Outcome, StepError> {
         let Some(django) = &cx.run.config.django else { return Ok(Outcome::Skipped(NO_DJANGO.to_owned())) };
-        if django.collectstatic == Some(false) {
+        if !Self::is_wanted(django) {
             return Ok(Outcome::Skipped(SWITCHED_OFF.to_owned()));
         }
-        match cx.output(&manage(cx, django, ["collectstatic", "--noinput"])) {
+        match self.collect(cx, django) {
             Ok(lines) => Ok(summary(&lines).map_or(Outcome::Done, Outcome::DoneWith)),
             Err(error) => match needless(&error).filter(|_| django.collectstatic.is_none()) {
                 Some(why) => Ok(Outcome::Skipped(why.to_owned())),
@@ -91,17 +108,20 @@ mod tests {
         let answer = Answer::ok().says("\n125 static files copied to '/srv/static', 375 post-processed.");
         for wanted in [None, Some(true)] {
             let scene = scene(answer.clone(), wanted);
-            assert_eq!(scene.run(&CollectStatic).unwrap(), Outcome::DoneWith("125 static files".to_owned()));
+            assert_eq!(
+                scene.run(&CollectStatic::default()).unwrap(),
+                Outcome::DoneWith("125 static files".to_owned())
+            );
         }
     }
 
     #[test]
     fn twice_is_the_same_and_undo_does_nothing() {
         let scene = scene(Answer::ok(), None);
-        assert_eq!(scene.run(&CollectStatic).unwrap(), Outcome::Done);
+        assert_eq!(scene.run(&CollectStatic::default()).unwrap(), Outcome::Done);
         let before = scene.host.all();
-        assert_eq!(scene.run(&CollectStatic).unwrap(), Outcome::Done);
-        scene.undo(&CollectStatic).unwrap();
+        assert_eq!(scene.run(&CollectStatic::default()).unwrap(), Outcome::Done);
+        scene.undo(&CollectStatic::default()).unwrap();
         assert_eq!(scene.host.all(), before);
     }
 
@@ -114,15 +134,18 @@ mod tests {
         ];
         for text in answers {
             let answer = Answer::code(1).says(text);
-            assert!(matches!(scene(answer.clone(), None).run(&CollectStatic).unwrap(), Outcome::Skipped(_)));
-            assert!(scene(answer, Some(true)).run(&CollectStatic).is_err());
+            assert!(matches!(
+                scene(answer.clone(), None).run(&CollectStatic::default()).unwrap(),
+                Outcome::Skipped(_)
+            ));
+            assert!(scene(answer, Some(true)).run(&CollectStatic::default()).is_err());
         }
     }
 
     #[test]
     fn another_failure_stops_the_run() {
         let text = "ValueError: Missing staticfiles manifest entry for 'shop/logo.svg'";
-        let error = scene(Answer::code(1).says(text), None).run(&CollectStatic).unwrap_err();
+        let error = scene(Answer::code(1).says(text), None).run(&CollectStatic::default()).unwrap_err();
         assert_eq!(error.to_string(), "`python manage.py collectstatic --noinput` failed (exit code 1)");
         assert_eq!(error.output(), [text]);
     }
@@ -130,11 +153,11 @@ mod tests {
     #[test]
     fn it_can_be_switched_off() {
         let scene = scene(Answer::ok(), Some(false));
-        assert_eq!(scene.run(&CollectStatic).unwrap(), Outcome::Skipped(SWITCHED_OFF.to_owned()));
-        assert_eq!(scene.look(&CollectStatic).unwrap(), Look::Nothing(SWITCHED_OFF.to_owned()));
+        assert_eq!(scene.run(&CollectStatic::default()).unwrap(), Outcome::Skipped(SWITCHED_OFF.to_owned()));
+        assert_eq!(scene.look(&CollectStatic::default()).unwrap(), Look::Nothing(SWITCHED_OFF.to_owned()));
         assert!(scene.host.commands().is_empty());
         let mut scene = Scene::new();
         scene.facts.config.django = None;
-        assert_eq!(scene.run(&CollectStatic).unwrap(), Outcome::Skipped(NO_DJANGO.to_owned()));
+        assert_eq!(scene.run(&CollectStatic::default()).unwrap(), Outcome::Skipped(NO_DJANGO.to_owned()));
     }
 }

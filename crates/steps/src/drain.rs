@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use release_core::config::Log;
 use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::{Program, ProgramState, Running, programs_of};
+use release_core::service::{Program, ProgramState, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::latest_first;
 use crate::retire::{self, RETIRE, stop_generation};
 
 /// Ends every generation but the new one.
@@ -88,7 +90,9 @@ fn old_generations(cx: &Context<'_>, states: &[ProgramState]) -> Vec<Generation>
 }
 
 fn stays_warm(run: &Run, generation: &Generation) -> bool {
-    !run.config.warm.0.is_zero() && run.previous.as_ref() == Some(generation)
+    // To an earlier generation of the same release there is no way back.
+    let is_other = generation.release != *run.release();
+    is_other && !run.config.warm.0.is_zero() && run.previous.as_ref() == Some(generation)
 }
 
 /// Ends the old generations: at once as far as the site can see, and what still works on a long
@@ -99,8 +103,7 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
         retire::keep(cx.host, generation)?;
     }
     let states = cx.host.states()?;
-    let names: Vec<String> =
-        old.iter().flat_map(|old| programs_of(&states, old)).map(|state| state.name.clone()).collect();
+    let names: Vec<String> = old.iter().flat_map(|old| latest_first(cx, old, &states)).collect();
     retire::begin_stop(cx, &names)?;
     let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
@@ -200,6 +203,8 @@ fn retirement(run: &Run, previous: &Generation, after: Duration) -> Program {
         stop_wait: Duration::from_secs(5),
         climb: Vec::new(),
         log: layout.service_log(&name),
+        rotation: Log::default(),
+        order: u32::MAX,
         restart: false,
         notifies: false,
         manager: run.config.manager.clone(),

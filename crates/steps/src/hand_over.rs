@@ -15,7 +15,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
 use crate::celery;
-use crate::programs::{OldWorker, is_alive, old_workers, program, services_of, stays_up};
+use crate::programs::{OldWorker, config_of, is_alive, old_workers, programs, stays_up};
 use crate::prove::prove;
 use crate::retire;
 
@@ -60,14 +60,16 @@ impl Step for HandOver {
         let asked = names(&overlapping);
         retire::begin_stop(cx, &asked)?;
         wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
-        cx.host.stop(&names(&replaced))?;
+        for worker in &replaced {
+            // What another one depends on ends after it.
+            cx.host.stop(std::slice::from_ref(&worker.name))?;
+        }
         start_replacements(cx)?;
         Ok(Outcome::Done)
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let own: Vec<String> =
-            replaced(cx.run).map(|service| cx.run.generation.program(&service.name)).collect();
+        let own: Vec<String> = replacements(cx.run).map(|(_, program)| program.name).collect();
         cx.host.stop(&own)?;
         retire::begin_stop(cx, &silenced(cx)?)?;
         match &cx.run.previous {
@@ -114,11 +116,16 @@ fn replaced(run: &Run) -> impl Iterator<Item = &Service> {
     run.config.services.iter().filter(|service| service.handover == Handover::Replace)
 }
 
+fn replacements(run: &Run) -> impl Iterator<Item = (&Service, Program)> {
+    let programs = programs(run, &run.generation, &run.config);
+    programs.filter(|(service, _)| service.handover == Handover::Replace)
+}
+
 fn start_replacements(cx: &Context<'_>) -> Result<(), StepError> {
-    let generation = &cx.run.generation;
-    for service in replaced(cx.run) {
-        cx.host.start(&[program(cx, generation, service)])?;
-        match trusted(cx, &generation.program(&service.name), service) {
+    for (service, program) in replacements(cx.run) {
+        let name = program.name.clone();
+        cx.host.start(&[program])?;
+        match trusted(cx, &name, service) {
             Err(error) if service.optional => cx.warn(error.in_one_line()),
             result => result?,
         }
@@ -148,11 +155,13 @@ fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), Ste
 fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
     let states = retire::states(cx)?;
     let again = cx.run.stand_in.as_ref().unwrap_or(previous);
-    let gone = |service: &Service| {
-        service.handover != Handover::Socket && !is_alive(&states, &previous.program(&service.name))
-    };
-    let services = services_of(cx, previous);
-    let programs: Vec<Program> =
-        services.iter().filter(|service| gone(service)).map(|service| program(cx, again, service)).collect();
-    Ok(cx.host.start(&programs)?)
+    let config = config_of(cx, previous).unwrap_or_default();
+    let old = programs(cx.run, previous, &config);
+    let gone: Vec<Program> = old
+        .zip(programs(cx.run, again, &config))
+        .filter(|((service, old), _)| service.handover != Handover::Socket && !is_alive(&states, &old.name))
+        .map(|(_, (_, program))| program)
+        .collect();
+    // To start none would start the process manager, and install it first.
+    if gone.is_empty() { Ok(()) } else { Ok(cx.host.start(&gone)?) }
 }

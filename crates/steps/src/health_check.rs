@@ -4,6 +4,7 @@ use release_core::config::{Handover, Service};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
+use crate::programs::programs;
 use crate::watch::Watch;
 
 /// Checks the new generation before users reach it.
@@ -38,8 +39,11 @@ impl Step for HealthCheck {
             return Ok(Outcome::Skipped(NO_SERVICES.to_owned()));
         }
         let mut watched = Vec::new();
-        for service in services(cx.run) {
-            let mut watch = Watch::new(cx, service);
+        for (service, program) in programs(cx.run, &cx.run.generation, &cx.run.config) {
+            if service.handover == Handover::Replace {
+                continue;
+            }
+            let mut watch = Watch::new(cx, service, program.name);
             if forgiven(cx, service, watch.begin())? {
                 watched.push((service, watch));
             }

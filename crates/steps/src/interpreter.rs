@@ -90,8 +90,7 @@ fn wanted(cx: &Context<'_>) -> Result<WantedPython, StepError> {
 fn probe(cx: &Context<'_>, name: &str) -> Result<Option<Interpreter>, StepError> {
     let Some(program) = cx.host.find_program(name) else { return Ok(None) };
     let command = Command::new(&program, cx.run.layout.root()).args(["-I", "-c", ABOUT]);
-    let mut lines = Vec::new();
-    let exit = cx.host.run(&command, &mut |line| lines.push(line.to_owned()))?;
+    let (exit, lines) = cx.host.inquire(&command)?;
     let about = lines.last().and_then(|line| serde_json::from_str(line).ok()).filter(|_| exit.success());
     match about {
         Some(about) => Ok(Some(Interpreter { program, about })),

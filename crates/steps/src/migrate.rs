@@ -5,12 +5,13 @@ use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 use serde::{Deserialize, Serialize};
 
-use crate::django::{Migration, NO_DJANGO, brief, inspect, manage, names};
+use crate::django::{Migration, NO_DJANGO, Start, brief, inspect, manage, names};
 
 /// Applies the pending migrations.
-#[derive(Clone, Copy, Debug)]
-pub struct Migrate;
+#[derive(Clone, Debug, Default)]
+pub struct Migrate(pub(crate) Start);
 
+const NONE_PENDING: &str = "no migrations are pending";
 const SWITCHED_OFF: &str = "`migrate: false` in release.yml";
 
 impl Step for Migrate {
@@ -39,9 +40,13 @@ impl Step for Migrate {
         if !django.migrate {
             return Ok(Outcome::Skipped(SWITCHED_OFF.to_owned()));
         }
+        if self.0.knows_of_no_migration() {
+            return Ok(Outcome::Skipped(NONE_PENDING.to_owned()));
+        }
+        // What is written down of the database must be as it is right before it changes.
         let found = inspect(cx, django)?;
         if found.pending.is_empty() {
-            return Ok(Outcome::Skipped("no migrations are pending".to_owned()));
+            return Ok(Outcome::Skipped(NONE_PENDING.to_owned()));
         }
         let applied = brief(&found.pending);
         Before { version: 1, applied: found.applied, pending: found.pending }.write_once(cx)?;

@@ -4,18 +4,17 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use release_core::config::{Config, Service};
+use release_core::config::{Config, Log, Service};
 use release_core::host::{Host, HostResult, Kind};
 use release_core::layout::Layout;
 use release_core::port::{FORWARDER, HOLDER, Port, ports};
 use release_core::release::Generation;
-use release_core::release_record::ReleaseRecord;
 use release_core::run::Run;
 use release_core::service::{Program, ProgramState};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
-use crate::programs::{is_alive, stays_up};
+use crate::programs::{is_alive, services_of, stays_up};
 
 /// Takes the ports that nobody holds for this app yet.
 #[derive(Clone, Copy, Debug)]
@@ -128,8 +127,7 @@ fn closed(cx: &Context<'_>) -> HostResult<Vec<Port>> {
 /// The ports of a generation that ran before, as its release's record has them.
 fn ports_of(cx: &Context<'_>, generation: &Generation) -> Vec<Port> {
     // Without a record nothing is known to be wanted: as if it had none.
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
-    record.map(|record| ports(&record.config).map(|(port, _)| port).collect()).unwrap_or_default()
+    services_of(cx, generation).iter().filter_map(Port::of).collect()
 }
 
 fn unwanted(run: &Run, states: &[ProgramState]) -> Vec<Port> {
@@ -150,6 +148,9 @@ fn forwarder(run: &Run, port: Port) -> Program {
         stop_wait: PATIENCE,
         climb: Vec::new(),
         log: layout.service_log(&name),
+        rotation: Log::default(),
+        // What is connected through it ends first.
+        order: 0,
         restart: true,
         notifies: false,
         manager: run.config.manager.clone(),

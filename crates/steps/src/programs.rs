@@ -1,47 +1,62 @@
 //! The programs that the process manager runs for us.
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use release_core::config::{Config, Handover, Manager, Service};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
+use release_core::run::Run;
 use release_core::server::Server;
-use release_core::service::{Program, ProgramState, Running};
+use release_core::service::{Program, ProgramState, Running, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::retire::RETIRE;
 
-/// The service of `generation` as its process manager runs it: through the door that sets its
+/// Every program of `config` in `generation`, with its service, in the order in which they start.
+pub(crate) fn programs<'a>(
+    run: &'a Run,
+    generation: &'a Generation,
+    config: &'a Config,
+) -> impl Iterator<Item = (&'a Service, Program)> {
+    config.services.iter().zip(1..).flat_map(move |(service, order)| {
+        let instances = service.instances_on(run.cores).into_iter();
+        let manager = &config.manager;
+        instances.map(move |instance| (service, program(run, generation, manager, service, instance, order)))
+    })
+}
+
+/// One instance of a service of `generation` as `manager` runs it: through the door that sets its
 /// environment.
-pub(crate) fn program(cx: &Context<'_>, generation: &Generation, service: &Service) -> Program {
-    let run = cx.run;
+fn program(
+    run: &Run,
+    generation: &Generation,
+    manager: &Manager,
+    service: &Service,
+    instance: Option<u32>,
+    order: u32,
+) -> Program {
     let boot = generation.to_string();
     let which = ["--boot", &boot, "--service", &service.name];
-    let name = generation.program(&service.name);
+    let instance_words = instance.map(|number| ["--instance".to_owned(), number.to_string()]);
+    let which = which.map(str::to_owned).into_iter().chain(instance_words.into_iter().flatten());
+    let name = generation.program(&service.instance_name(instance));
     let ladder = service.ladder();
     let first = ladder.first().map_or("TERM", |rung| rung.signal.as_str());
     Program {
-        command: run.door.iter().cloned().chain(which.map(str::to_owned)).collect(),
+        command: run.door.iter().cloned().chain(which).collect(),
         directory: run.layout.release(&generation.release),
         stop_signal: first.to_owned(),
         stop_wait: service.patience(),
         climb: climb(service),
         log: run.layout.service_log(&name),
+        rotation: service.log,
+        order,
         restart: true,
         notifies: Server::of(&shell_words::split(&service.command).unwrap_or_default()).notifies(),
-        manager: manager(cx, generation),
+        manager: manager.clone(),
         name,
     }
-}
-
-/// What the release of `generation` wants to run it.
-fn manager(cx: &Context<'_>, generation: &Generation) -> Manager {
-    let config = if generation.release == *cx.run.release() {
-        Some(cx.run.config.clone())
-    } else {
-        config_of(cx, generation)
-    };
-    config.map_or_else(|| cx.run.config.manager.clone(), |config| config.manager)
 }
 
 /// When each signal after the first is due.
@@ -88,6 +103,7 @@ pub(crate) struct OldWorker {
     /// `None` where the record of its release cannot be read.
     pub(crate) service: Option<Service>,
     pub(crate) alive: bool,
+    order: Option<usize>,
 }
 
 impl OldWorker {
@@ -96,7 +112,7 @@ impl OldWorker {
     }
 }
 
-/// Every such program among those that the process manager knows.
+/// Every such program among those that the process manager knows, the last to start first.
 pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Vec<OldWorker> {
     let mut found = Vec::new();
     for state in states {
@@ -104,14 +120,33 @@ pub(crate) fn old_workers(cx: &Context<'_>, states: &[ProgramState]) -> Vec<OldW
         if generation == cx.run.generation || name == RETIRE {
             continue;
         }
-        let service = services_of(cx, &generation).into_iter().find(|service| service.name == name);
-        let worker =
-            OldWorker { name: state.name.clone(), generation, service, alive: state.state.is_alive() };
+        let known = services_of(cx, &generation);
+        let order = known.iter().position(|service| service.name == name);
+        let service = order.map(|order| known[order].clone());
+        let alive = state.state.is_alive();
+        let worker = OldWorker { name: state.name.clone(), generation, service, order, alive };
         if worker.handover() != Handover::Socket {
             found.push(worker);
         }
     }
+    found.sort_by_key(|worker| Reverse(worker.order));
     found
+}
+
+/// The programs of a generation that the process manager knows, the last to start first.
+pub(crate) fn latest_first(
+    cx: &Context<'_>,
+    generation: &Generation,
+    states: &[ProgramState],
+) -> Vec<String> {
+    let services = services_of(cx, generation);
+    let order = |name: &String| {
+        let service = Generation::of_program(name).map(|(service, _)| service).unwrap_or_default();
+        Reverse(services.iter().position(|known| known.name == service))
+    };
+    let mut names: Vec<String> = programs_of(states, generation).map(|state| state.name.clone()).collect();
+    names.sort_by_key(order);
+    names
 }
 
 /// The services of a generation, as its release's record has them.
@@ -119,8 +154,9 @@ pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Serv
     config_of(cx, generation).map(|config| config.services).unwrap_or_default()
 }
 
-fn config_of(cx: &Context<'_>, generation: &Generation) -> Option<Config> {
+/// The configuration of a generation, as its release's record has it.
+pub(crate) fn config_of(cx: &Context<'_>, generation: &Generation) -> Option<Config> {
     // A record that cannot be read must not keep anything from ending or coming back.
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &generation.release).ok().flatten();
+    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
     record.map(|record| record.config)
 }

@@ -1,4 +1,4 @@
-//! The program on one screen: the steps of a deploy and of a rollback, in order.
+//! The program on one screen: the steps of a deploy, a rollback and a restart, in order.
 
 use release_core::plan::Plan;
 
@@ -7,10 +7,14 @@ use crate::boot::Boot;
 use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
+use crate::configure::{Adopt, Configure};
+use crate::cron::{AddEntries, KeepEntries};
+use crate::django::Start;
 use crate::drain::Drain;
 use crate::frontend::Frontends;
 use crate::hand_over::HandOver;
 use crate::health_check::HealthCheck;
+use crate::keep_assets::KeepAssets;
 use crate::link_shared::LinkShared;
 use crate::migrate::Migrate;
 use crate::ports::{ClosePorts, OpenPorts};
@@ -25,25 +29,31 @@ use crate::verify::Verify;
 /// Until `Activate` users reach the old release, and every step can be taken back. What can fail
 /// comes early: the app is checked before its database is touched, and the new processes have
 /// proved healthy on a socket of their own, and to run from the new release alone, before anyone is
-/// sent to them. Old workers stop taking
-/// tasks before the new code can enqueue one that they do not know. Once `Verify` has asked
-/// from outside, the new release serves for good: the old one is drained and old releases go.
+/// sent to them. Lines of cron are added before and taken out afterwards, for each runs what is
+/// active at its time. Old workers stop taking tasks before the new code can enqueue one that they
+/// do not know. Once `Verify` has asked from outside, the new release serves for good: the old one is
+/// drained and old releases go.
 pub fn deploy() -> Plan {
+    // To start the app costs more than most of what it is asked then.
+    let start = Start::default();
     Plan::default()
         .step(Record)
         .step(Checkout)
         .step(LinkShared)
         .together(Venv, Frontends)
-        .step(CollectStatic)
-        .step(CheckApp)
-        .step(Migrate)
+        .step(CheckApp(start.clone()))
+        .step(CollectStatic(start.clone()))
+        .step(KeepAssets)
+        .step(Migrate(start))
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(AddEntries)
         .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(KeepEntries)
         .afterwards(ClosePorts)
         .afterwards(Drain)
         .afterwards(Prune)
@@ -52,16 +62,40 @@ pub fn deploy() -> Plan {
 /// Makes a release active that exists already.
 ///
 /// The same road as the second half of a deploy: an old release is checked like a new one, and
-/// the one that is left serves until then.
+/// the one that is left serves until then. Pages of that one find their scripts afterwards, too.
 pub fn rollback() -> Plan {
     Plan::default()
+        .step(KeepAssets)
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
+        .step(AddEntries)
         .step(OpenPorts)
         .step(HandOver)
         .step(Activate)
         .step(Verify)
+        .afterwards(KeepEntries)
+        .afterwards(ClosePorts)
+        .afterwards(Drain)
+}
+
+/// Boots the active release anew, with the configuration as it is now.
+///
+/// The same road as a rollback, to the release that serves: its new generation proves well on
+/// sockets of its own before the old one ends.
+pub fn restart() -> Plan {
+    Plan::default()
+        .step(Configure)
+        .step(Boot)
+        .step(HealthCheck)
+        .step(Prove)
+        .step(AddEntries)
+        .step(OpenPorts)
+        .step(HandOver)
+        .step(Activate)
+        .step(Verify)
+        .step(Adopt)
+        .afterwards(KeepEntries)
         .afterwards(ClosePorts)
         .afterwards(Drain)
 }

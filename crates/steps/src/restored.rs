@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use release_core::config::{Handover, Health};
 use release_core::host::HostResult;
-use release_core::release::{Generation, ReleaseId};
+use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::service::{Program, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, Question, log_tail};
-use crate::programs::{self, program};
+use crate::programs;
 use crate::retire::{self, RETIRE};
 
 /// How long a restored release may take to answer.
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Asks every service of `previous` through `current`, as users do.
 pub(crate) fn check_restored(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
     for service in services_of(cx, previous)? {
-        let health = health(cx, &previous.release, &service);
+        let health = health(cx, previous, &service);
         let socket = cx.run.layout.current_socket(&service);
         let answer = Question::health(socket, &health).ask_until(cx, LIMIT, Answer::is_served)?;
         if !answer.is_served() {
@@ -38,15 +38,19 @@ pub(crate) fn revive(cx: &Context<'_>, previous: &Generation) {
 }
 
 fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, &previous.release)?;
+    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, previous)?;
     let Some(record) = record.filter(|record| !record.config.services.is_empty()) else { return Ok(()) };
     let states = retire::states(cx)?;
     let alive: Vec<&str> = programs_of(&states, previous)
         .filter(|state| state.state.is_alive())
         .map(|state| state.name.as_str())
         .collect();
-    let programs = record.config.listening().map(|service| program(cx, previous, service));
-    let dead: Vec<Program> = programs.filter(|program| !alive.contains(&program.name.as_str())).collect();
+    let programs = programs::programs(cx.run, previous, &record.config);
+    let dead: Vec<Program> = programs
+        .filter(|(service, _)| service.handover == Handover::Socket)
+        .map(|(_, program)| program)
+        .filter(|program| !alive.contains(&program.name.as_str()))
+        .collect();
     if dead.is_empty() { Ok(()) } else { Ok(cx.host.start(&dead)?) }
 }
 
@@ -62,11 +66,8 @@ fn services_of(cx: &Context<'_>, generation: &Generation) -> HostResult<Vec<Stri
 }
 
 /// What the service was asked for when its release was new.
-fn health(cx: &Context<'_>, release: &ReleaseId, service: &str) -> Health {
-    // A record that cannot be read must not keep the old release from being restored.
-    let record = ReleaseRecord::read(cx.host, &cx.run.layout, release).ok().flatten();
-    let known =
-        record.into_iter().flat_map(|record| record.config.services).find(|known| known.name == service);
+fn health(cx: &Context<'_>, generation: &Generation, service: &str) -> Health {
+    let known = programs::services_of(cx, generation).into_iter().find(|known| known.name == service);
     known.map_or_else(Health::default, |known| known.health)
 }
 

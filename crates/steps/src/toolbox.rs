@@ -46,6 +46,11 @@ fn provide(
     commands: Vec<Command>,
 ) -> Result<PathBuf, StepError> {
     if !is_there(cx, place, program)? {
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let _lock = cache::build_lock(cx, "tool", &name)?;
+        if is_there(cx, place, program)? {
+            return Ok(program.to_owned());
+        }
         cx.host.remove(place)?;
         cx.host.make_dir(place)?;
         for command in commands {

@@ -6,12 +6,12 @@ mod key;
 mod project;
 mod tool;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::cache::{self, Build};
+use crate::cache::{self, Build, Provided};
 use crate::interpreter::{self, Interpreter};
 use crate::killed::explain_killed;
 use crate::place::{in_release, relative};
@@ -51,17 +51,14 @@ impl Step for Venv {
         let Some((wanted, build)) = Wanted::find(cx)? else {
             return Ok(Outcome::Skipped(NOTHING.to_owned()));
         };
-        let cached = build.find(cx)?;
-        let is_cached = cached.is_some();
-        let entry = cached.map_or_else(|| self::build(cx, &wanted, &build), Ok)?;
-        cache::mark_used(cx, &entry)?;
+        let Provided { entry, cached } = build.provide(cx, |entry| install(cx, &wanted, entry))?;
         let link = cx.run.layout.venv(cx.run.release());
-        let target = relative(&in_release(cx, "."), &entry);
-        if is_cached && cx.host.read_link(&link)?.as_ref() == Some(&target) {
+        let target = target(cx, &entry);
+        if cached && cx.host.read_link(&link)?.as_ref() == Some(&target) {
             return Ok(Outcome::Skipped("the environment is there".to_owned()));
         }
         cx.host.replace_link(&link, &target)?;
-        Ok(Outcome::DoneWith(if is_cached { "from the cache".to_owned() } else { wanted.about() }))
+        Ok(Outcome::DoneWith(if cached { "from the cache".to_owned() } else { wanted.about() }))
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
@@ -96,20 +93,27 @@ pub(crate) fn problem(cx: &Context<'_>) -> Option<StepError> {
     Wanted::find(cx).err()
 }
 
-/// Builds the environment where it stays: its scripts hold its path.
-fn build(cx: &Context<'_>, wanted: &Wanted, build: &Build) -> Result<PathBuf, StepError> {
-    let program =
-        wanted.tool.program(cx, &wanted.interpreter).map_err(|error| explain(error, &wanted.tool))?;
-    let entry = build.begin(cx)?;
-    for command in commands(cx.run, wanted, &entry, &program) {
-        cx.run(&command).map_err(|error| explain(error, &wanted.tool))?;
+/// What the release's link holds: a root can move, and what lies elsewhere does not move with it.
+fn target(cx: &Context<'_>, entry: &Path) -> PathBuf {
+    match entry.starts_with(cx.run.layout.root()) {
+        true => relative(&in_release(cx, "."), entry),
+        false => entry.to_owned(),
     }
-    build.complete(cx, &entry)?;
-    Ok(entry)
 }
 
-fn explain(error: StepError, tool: &Tool) -> StepError {
-    explain_killed(error, |error| explain_output(error, tool))
+/// Builds the environment where it stays: its scripts hold its path.
+fn install(cx: &Context<'_>, wanted: &Wanted, entry: &Path) -> Result<(), StepError> {
+    let program =
+        wanted.tool.program(cx, &wanted.interpreter).map_err(|error| explain(cx, error, &wanted.tool))?;
+    for command in commands(cx.run, wanted, entry, &program) {
+        cx.run(&command.share(cx.run.config.build.share()))
+            .map_err(|error| explain(cx, error, &wanted.tool))?;
+    }
+    Ok(())
+}
+
+fn explain(cx: &Context<'_>, error: StepError, tool: &Tool) -> StepError {
+    explain_killed(cx.run, error, |error| explain_output(error, tool))
 }
 
 fn explain_output(error: StepError, tool: &Tool) -> StepError {

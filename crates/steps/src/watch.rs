@@ -25,20 +25,23 @@ pub(crate) struct Watch<'a> {
     program: String,
     question: Question<'a>,
     pid: Option<u32>,
+    /// What the master had started when the warm-up was answered.
+    workers: Vec<u32>,
     well_since: Duration,
 }
 
 impl<'a> Watch<'a> {
-    /// Begins to watch `service`.
-    pub(crate) fn new(cx: &'a Context<'a>, service: &'a Service) -> Self {
+    /// Begins to watch one instance of `service`.
+    pub(crate) fn new(cx: &'a Context<'a>, service: &'a Service, program: String) -> Self {
         let generation = &cx.run.generation;
         let socket = cx.run.layout.socket(generation, &service.name);
         Self {
             cx,
             service,
-            program: generation.program(&service.name),
+            program,
             question: Question::health(socket, &service.health),
             pid: None,
+            workers: Vec::new(),
             well_since: Duration::ZERO,
         }
     }
@@ -65,7 +68,9 @@ impl<'a> Watch<'a> {
     pub(crate) fn begin(&mut self) -> Result<(), StepError> {
         if self.service.handover == Handover::Socket {
             self.first_answer()?;
-            return self.warm_up();
+            self.warm_up()?;
+            self.workers = self.workers()?;
+            return Ok(());
         }
         self.well_since = self.cx.host.elapsed();
         self.same_process()
@@ -133,7 +138,22 @@ impl<'a> Watch<'a> {
         }
         let limit = self.service.health.timeout.0;
         let answer = self.question.ask(self.cx, limit)?;
-        if answer.is_good() { Ok(()) } else { Err(self.unwell(&answer, limit)) }
+        if answer.is_good() { self.same_workers() } else { Err(self.unwell(&answer, limit)) }
+    }
+
+    fn workers(&self) -> HostResult<Vec<u32>> {
+        self.pid.map_or(Ok(Vec::new()), |pid| self.cx.host.children(pid))
+    }
+
+    /// Fails if a worker ended and another one took its place: a master hides that its workers die
+    /// again and again. What an app itself started for a moment has nobody in its place.
+    fn same_workers(&self) -> Result<(), StepError> {
+        let now = self.workers()?;
+        let replaced = |old: &Vec<u32>, new: &Vec<u32>| old.iter().any(|pid| !new.contains(pid));
+        if replaced(&self.workers, &now) && replaced(&now, &self.workers) {
+            return Err(self.fails("lost a worker after it had answered, and has started another one"));
+        }
+        Ok(())
     }
 
     fn fails(&self, what: &str) -> StepError {

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use release_core::host::{Clock, HostError, HostResult, Space};
 
+use crate::accounts::People;
+use crate::crontab::Table;
 use crate::git::Repository;
+use crate::locks::Taken;
 use crate::network::Net;
 use crate::processes::Shell;
 use crate::services::Manager;
@@ -24,10 +27,13 @@ pub struct Killed;
 pub struct FakeHost {
     pub(crate) tree: Mutex<Tree>,
     pub(crate) shell: Mutex<Shell>,
+    pub(crate) people: Mutex<People>,
     pub(crate) repository: Mutex<Repository>,
     pub(crate) net: Mutex<Net>,
     pub(crate) manager: Mutex<Manager>,
+    pub(crate) crontab: Mutex<Table>,
     pub(crate) disk: Mutex<Disk>,
+    pub(crate) taken: Arc<Mutex<Taken>>,
     fate: Mutex<Fate>,
 }
 
@@ -59,10 +65,13 @@ impl Default for FakeHost {
         Self {
             tree: Mutex::default(),
             shell: Mutex::default(),
+            people: Mutex::default(),
             repository: Mutex::default(),
             net: Mutex::default(),
             manager: Mutex::default(),
+            crontab: Mutex::default(),
             disk: Mutex::new(Disk { space, unwritable: BTreeSet::new() }),
+            taken: Arc::default(),
             fate: Mutex::default(),
         }
     }

@@ -164,6 +164,18 @@ impl Files for FakeHost {
         Ok(())
     }
 
+    fn link_file(&self, from: &Path, to: &Path) -> HostResult<()> {
+        let node = self.node(from);
+        self.change("link_file", to, |tree| match (node, tree.at(to)) {
+            (Some(node @ Node::File(..)), None) => {
+                tree.make_dir(to.parent().unwrap_or(to))?;
+                tree.put(to, node)
+            }
+            (Some(_), Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
+            _ => Err(io::ErrorKind::NotFound.into()),
+        })
+    }
+
     fn sync(&self, path: &Path) -> HostResult<()> {
         self.act("sync", path)
     }

@@ -142,6 +142,7 @@ impl Git for FakeHost {
         revision: &Revision,
         into: &CheckedOut,
         spare: &CheckedOut,
+        _: Option<&CheckedOut>,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written> {
         let record = &into.record;
@@ -162,7 +163,7 @@ impl Git for FakeHost {
         self.put_file(record, "");
         let files = commit.tree.len();
         progress(Progress { done: files as u64, total: files as u64, unit: "files" });
-        Ok(Written { files, taken })
+        Ok(Written { files, taken, cloned: 0 })
     }
 
     fn tidy(&self, mirror: &Path) -> HostResult<()> {

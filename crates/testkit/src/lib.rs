@@ -3,9 +3,12 @@
 //!
 //! [`Scene`] puts them together: a fake machine, the facts of a run, and somebody who listens.
 
+mod accounts;
+mod crontab;
 mod fake_host;
 mod files;
 mod git;
+mod locks;
 mod memory_journal;
 mod network;
 mod processes;

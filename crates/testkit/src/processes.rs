@@ -12,6 +12,7 @@ use release_core::proof::ProcessFiles;
 use release_core::run::RunId;
 
 use crate::fake_host::{FakeHost, lock};
+use crate::sample::CORES;
 
 /// What a command prints, and how it ends.
 #[derive(Clone, Debug)]
@@ -52,6 +53,7 @@ pub(crate) struct Shell {
     programs: BTreeMap<String, PathBuf>,
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
+    children: BTreeMap<u32, Vec<u32>>,
     families: BTreeMap<String, Vec<ProcessFiles>>,
 }
 
@@ -102,6 +104,11 @@ impl FakeHost {
         lock(&self.shell).using.insert(directory.into(), pids);
     }
 
+    /// Which processes the process `pid` started.
+    pub fn set_children(&self, pid: u32, pids: &[u32]) {
+        lock(&self.shell).children.insert(pid, pids.to_owned());
+    }
+
     /// The processes of a program; `None` for what may not be read.
     pub fn set_family(&self, program: &str, files: &[Option<&[&str]>]) {
         let process = |(index, files): (usize, &Option<&[&str]>)| ProcessFiles {
@@ -134,6 +141,17 @@ impl Processes for FakeHost {
         Ok(answer.exit)
     }
 
+    fn inquire(&self, command: &Command) -> HostResult<(Exit, Vec<String>)> {
+        let mut lines = Vec::new();
+        let exit = self.run(command, &mut |line| lines.push(line.to_owned()))?;
+        Ok((exit, lines))
+    }
+
+    fn children(&self, pid: u32) -> HostResult<Vec<u32>> {
+        self.ask("children", pid.to_string().as_ref())?;
+        Ok(lock(&self.shell).children.get(&pid).cloned().unwrap_or_default())
+    }
+
     fn find_program(&self, program: &str) -> Option<PathBuf> {
         lock(&self.shell).programs.get(program).cloned()
     }
@@ -141,6 +159,10 @@ impl Processes for FakeHost {
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize> {
         self.act("end_left_behind", run.to_string())?;
         Ok(std::mem::take(&mut lock(&self.shell).left_behind))
+    }
+
+    fn cores(&self) -> usize {
+        CORES
     }
 
     fn using(&self, directory: &Path) -> HostResult<Vec<u32>> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use release_core::command::Variables;
-use release_core::config::{Config, Django, Handover, Health, Service, Wait};
+use release_core::config::{
+    Config, Django, Handover, Health, Instances, Log, ProcessSettings, Service, Wait,
+};
 use release_core::environment;
 use release_core::layout::Layout;
 use release_core::redact::Redactor;
@@ -13,6 +15,9 @@ use release_core::run::{Action, Run, RunId};
 
 /// The commit of [`a_run`].
 pub const REVISION: &str = "3f2c1a9d0c5b4e6f7a8b9c0d1e2f3a4b5c6d7e8f";
+
+/// The processors of the fake machine.
+pub(crate) const CORES: usize = 4;
 
 /// A Django app named `shop` with one service, `web`.
 pub fn a_config() -> Config {
@@ -34,6 +39,9 @@ pub fn a_config() -> Config {
             stop: None,
             optional: false,
             env: BTreeMap::new(),
+            instances: Instances::default(),
+            process: ProcessSettings::default(),
+            log: Log::default(),
         }],
         ..Config::default()
     }
@@ -45,7 +53,7 @@ pub fn a_run() -> Run {
         Generation { release: "20261120T101500Z-3f2c1a9".parse().expect("a release id"), number: 1 };
     let revision: Revision = REVISION.parse().expect("a full sha");
     let (layout, config, none) = (Layout::new("/srv/shop"), a_config(), Variables::new());
-    let env = environment::of_release(&layout, &release.release, &revision, &config, &none, &none);
+    let env = environment::of_release(&layout, &release.release, &revision, &config, &none, &none, CORES);
     Run {
         id: RunId("r-1".to_owned()),
         action: Action::Deploy,
@@ -58,6 +66,7 @@ pub fn a_run() -> Run {
         redactor: Redactor::new(&env),
         env,
         door: vec!["/usr/local/bin/release".to_owned(), "exec".to_owned()],
+        cores: CORES,
         no_cache: false,
         good: Vec::new(),
     }

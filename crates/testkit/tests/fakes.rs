@@ -107,6 +107,8 @@ fn programs_run_until_they_are_stopped_or_fail() {
         stop_wait: std::time::Duration::from_secs(40),
         climb: Vec::new(),
         log: "/srv/log".into(),
+        rotation: Default::default(),
+        order: 1,
         restart: true,
         notifies: false,
         manager: Manager::Supervisord,

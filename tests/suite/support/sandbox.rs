@@ -55,6 +55,11 @@ impl Sandbox {
             .unwrap();
     }
 
+    /// The same, with short health checks.
+    pub(crate) fn configure_quick(&self, more: &str) {
+        self.configure(&format!("{QUICK}{more}"));
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }

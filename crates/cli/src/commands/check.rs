@@ -71,13 +71,7 @@ fn problems_of(error: &Error) -> Vec<Problem> {
         };
         return problems.0.iter().map(problem).collect();
     }
-    let mut what = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        what.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    vec![Problem { what, help: error.help() }]
+    vec![Problem { what: error.in_one_line(), help: error.help() }]
 }
 
 fn text(findings: &Findings) -> String {

@@ -43,6 +43,8 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
         if start::is_down(&site, &state, &live)? {
             screen.say(&format!("{live} is live, but not all of its processes run: starting them"));
             start::bring_up(&site, screen)?;
+        } else {
+            start::keep_entries(&site, screen)?;
         }
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);

@@ -1,10 +1,10 @@
 //! `release exec`: the one door through which the app's processes, cron jobs and people start
 //! something: all see the same environment and directory.
 
-use release_core::command::{Command, Variables};
-use release_core::config::{Handover, Service};
+use release_core::command::{Command, Secret, Variables};
+use release_core::config::{Config, Handover, ProcessSettings, Service};
 use release_core::environment;
-use release_core::host::{Files, Network};
+use release_core::host::{Accounts, Files, Network, Processes};
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::{server, worker};
@@ -12,38 +12,47 @@ use release_core::{server, worker};
 use crate::error::Error;
 use crate::site::{Site, caller};
 
+/// One service of one boot of a release, as the process manager asks for it.
+pub(crate) struct Booted {
+    pub(crate) service: String,
+    pub(crate) generation: Generation,
+    /// Which of several.
+    pub(crate) instance: Option<u32>,
+}
+
 /// Becomes `words`, or the command of a service; comes back only if that fails.
 pub(crate) fn run(
     site: &Site,
     release: Option<ReleaseId>,
-    service: Option<(String, Generation)>,
+    booted: Option<Booted>,
     words: &[String],
 ) -> Result<u8, Error> {
-    let booted = service.as_ref().map(|(_, generation)| generation.release.clone());
-    let release = match booted.or(release) {
+    let named_release = booted.as_ref().map(|booted| booted.generation.release.clone());
+    let release = match named_release.or(release) {
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
-    let record = ReleaseRecord::read(&site.host, &site.layout, &release)?.filter(|_| site.exists(&release));
-    let record = record.ok_or_else(|| unknown(&release))?;
-    let env_file = site.env_file(&record.config)?;
-    let mut env = environment::of_release(
-        &site.layout,
-        &release,
-        &record.revision,
-        &record.config,
-        &env_file,
-        &caller(),
-    );
-    let words = match service {
+    let record = match &booted {
+        Some(Booted { generation, .. }) => {
+            let record = ReleaseRecord::of_generation(&site.host, &site.layout, generation)?;
+            record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?
+        }
+        None => record(site, &release)?,
+    };
+    let service = match &booted {
+        Some(booted) => Some(named(&record.config, &booted.service, &release)?),
+        None => None,
+    };
+    let settings = service.map(|service| service.process.clone()).unwrap_or_default();
+    let mut env = env(site, &record, &caller_as(site, &settings)?)?;
+    let words = match service.zip(booted) {
         None => words.to_vec(),
-        Some((name, generation)) => {
-            let found = record.config.services.iter().find(|service| service.name == name);
-            let service = found.ok_or_else(|| no_service(&name, &release))?;
-            env.extend(environment::of_service(&site.layout, &generation, service));
+        Some((service, Booted { generation, instance, .. })) => {
+            environment::add_service(&mut env, &site.layout, &generation, service, instance);
+            let name = service.instance_name(instance);
             if words.is_empty() {
                 env.extend(handed_down(&caller()));
-                service_words(site, &generation, service, &env)?
+                service_words(site, &generation, service, &name, &env)?
             } else {
                 words.to_vec()
             }
@@ -51,7 +60,37 @@ pub(crate) fn run(
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
     let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
-    Err(release_host::become_program(&command).into())
+    Err(release_host::become_program(&command, &settings).into())
+}
+
+fn named<'a>(config: &'a Config, name: &str, release: &ReleaseId) -> Result<&'a Service, Error> {
+    let found = config.services.iter().find(|service| service.name == name);
+    found.ok_or_else(|| no_service(name, release))
+}
+
+/// The caller's environment, as the user has it whom the process becomes.
+fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error> {
+    let mut env = caller();
+    if let Some(user) = settings.user.as_deref().map(|name| site.host.user(name)).transpose()?.flatten() {
+        let (home, shell) = (user.home.display().to_string(), user.shell.display().to_string());
+        let own = [("HOME", home), ("SHELL", shell), ("USER", user.name.clone()), ("LOGNAME", user.name)];
+        env.extend(own.map(|(name, value)| (name.to_owned(), Secret::new(value))));
+    }
+    Ok(env)
+}
+
+/// What is known of a release that is here.
+pub(crate) fn record(site: &Site, release: &ReleaseId) -> Result<ReleaseRecord, Error> {
+    let record = ReleaseRecord::read(&site.host, &site.layout, release)?.filter(|_| site.exists(release));
+    record.ok_or_else(|| unknown(release))
+}
+
+/// The environment of a release, for somebody with the variables `caller`.
+pub(crate) fn env(site: &Site, record: &ReleaseRecord, caller: &Variables) -> Result<Variables, Error> {
+    let ReleaseRecord { release, revision, config, .. } = record;
+    let env_file = site.env_file(config)?;
+    let cores = site.host.cores();
+    Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller, cores))
 }
 
 /// What a process manager tells a program, and no other program.
@@ -65,17 +104,18 @@ fn service_words(
     site: &Site,
     generation: &Generation,
     service: &Service,
+    name: &str,
     env: &Variables,
 ) -> Result<Vec<String>, Error> {
-    let words =
-        environment::expand(&service.command, env).map_err(|variable| undefined(&variable, &service.name))?;
+    let words = environment::expand(&service.command, env)
+        .map_err(|variable| undefined(&variable, &format!("services.{}.command", service.name)))?;
     match service.handover {
         Handover::Socket => {
-            make_way(site, generation, &service.name)?;
+            make_way(site, generation, name)?;
             let control_socket = has_control_socket(site, &generation.release)?;
             Ok(server::complete(words, service.first_wait(), control_socket))
         }
-        Handover::Overlap => Ok(worker::complete(words, &generation.program(&service.name))),
+        Handover::Overlap => Ok(worker::complete(words, &generation.program(name))),
         Handover::Replace => Ok(words),
     }
 }
@@ -101,7 +141,7 @@ fn make_way(site: &Site, generation: &Generation, service: &str) -> Result<(), E
     Ok(())
 }
 
-fn nothing_live() -> Error {
+pub(crate) fn nothing_live() -> Error {
     usage("nothing is live yet".to_owned(), "deploy a revision first, or name a release by `--release`")
 }
 
@@ -116,8 +156,9 @@ fn no_service(name: &str, release: &ReleaseId) -> Error {
     )
 }
 
-fn undefined(variable: &str, service: &str) -> Error {
-    let what = format!("services.{service}.command uses ${variable}, which is not set");
+/// A command, which stands at `place`, needs a variable that nobody sets.
+pub(crate) fn undefined(variable: &str, place: &str) -> Error {
+    let what = format!("{place} uses ${variable}, which is not set");
     usage(what, "set it under `env:` in release.yml or in the env file; `$$` stands for a dollar sign")
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use release_core::config::ProcessSettings;
 use release_core::host::Processes;
 use release_core::port::{HOLDER, Port, command};
 use release_steps::ports::forwarder_program;
@@ -16,7 +17,7 @@ pub(crate) fn run(site: &Site, listen: SocketAddr) -> Result<u8, Error> {
     let (holder, forwarder) = (holder.display().to_string(), forwarder.display().to_string());
     let files = release_host::open_many_files();
     let command = command(&site.layout, Port(listen), &holder, &forwarder, files).isolated();
-    Err(release_host::become_program(&command).into())
+    Err(release_host::become_program(&command, &ProcessSettings::default()).into())
 }
 
 fn missing() -> Error {

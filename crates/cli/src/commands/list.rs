@@ -26,6 +26,7 @@ struct Release {
     state: &'static str,
     created_at: Timestamp,
     size_bytes: u64,
+    pinned: bool,
 }
 
 /// Lists the releases.
@@ -59,6 +60,7 @@ fn releases(site: &Site) -> Result<Vec<Release>, Error> {
                 state: fate,
                 created_at: id.created_at(),
                 size_bytes,
+                pinned: site.host.kind(&site.layout.pins().join(id.as_str()))?.is_some(),
                 id,
             })
         })
@@ -70,11 +72,12 @@ fn text(list: &List) -> String {
         return "no releases yet; `release deploy main` makes the first".to_owned();
     }
     let line = |release: &Release| {
-        let Release { id, state, created_at, size_bytes, .. } = release;
+        let Release { id, state, created_at, size_bytes, pinned, .. } = release;
         format!(
-            "{id}  {state:<11}  {}  {:>9}\n",
+            "{id}  {state:<11}  {}  {:>9}{}\n",
             created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-            if *size_bytes == 0 { "-".to_owned() } else { bytes(*size_bytes) }
+            if *size_bytes == 0 { "-".to_owned() } else { bytes(*size_bytes) },
+            if *pinned { "  pinned" } else { "" }
         )
     };
     list.releases.iter().map(line).collect()

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod check;
+mod cron;
 mod deploy;
 mod exec;
 mod forward;
@@ -9,8 +10,11 @@ mod hook;
 mod init;
 mod list;
 mod log;
+mod pin;
 mod plan;
+mod prune;
 mod recover;
+mod restart;
 mod retire;
 mod rollback;
 mod start;
@@ -19,7 +23,7 @@ mod stop;
 
 use release_core::release::{Generation, ReleaseId};
 
-use crate::args::{Args, Command, Hook};
+use crate::args::{Args, Command, Cron, Hook};
 use crate::error::Error;
 use crate::output::Screen;
 use crate::site::Site;
@@ -33,6 +37,7 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
             deploy::run(existing()?, screen, &request)
         }
         Command::Rollback { id, to, wait } => rollback::run(existing()?, screen, id.or(to), wait),
+        Command::Restart { services, wait } => restart::run(existing()?, screen, &services, wait),
         Command::Status => status::run(&existing()?, screen),
         Command::List => list::run(&existing()?, screen),
         Command::Log { id, step } => log::run(&existing()?, screen, id, step),
@@ -40,10 +45,20 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Check => check::run(&existing()?, screen),
         Command::Generate { kind } => generate::run(&existing()?, screen, kind),
         Command::Init => init::run(args.root, screen),
-        Command::Exec { release, service, boot, generation, command } => {
+        Command::Exec { release, service, boot, generation, instance, command } => {
             let boot = boot.or_else(|| older(release.as_ref(), generation));
-            exec::run(&existing()?, release, service.zip(boot), &command)
+            let booted = service.zip(boot);
+            let booted = booted.map(|(service, generation)| exec::Booted { service, generation, instance });
+            exec::run(&existing()?, release, booted, &command)
         }
+        Command::Prune { dry_run } => prune::run(existing()?, screen, dry_run),
+        Command::Pin { id } => pin::pin(&existing()?, screen, id),
+        Command::Unpin { id } => pin::unpin(&existing()?, screen, &id),
+        Command::Cron { command: None } => cron::list(&existing()?, screen),
+        Command::Cron { command: Some(Cron::Run { name, at }) } => {
+            cron::run(&existing()?, screen, &name, at.as_deref())
+        }
+        Command::Cron { command: Some(Cron::Log { name }) } => cron::log(&existing()?, screen, &name),
         Command::Recover => recover::run(existing()?, screen),
         Command::Start => start::run(existing()?, screen),
         Command::Stop => stop::run(existing()?, screen),

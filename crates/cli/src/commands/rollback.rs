@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
 use crate::road::{self, Target};
-use crate::site::Site;
+use crate::site::{Site, nothing_live};
 
 /// Rolls back to `to`, or to what served before.
 pub(crate) fn run(
@@ -70,10 +70,6 @@ fn generation(site: &Site, state: &State, release: &ReleaseId) -> Result<Generat
     let warm =
         last.filter(|generation| programs_of(&states, generation).any(|program| program.state.is_alive()));
     Ok(warm.unwrap_or_else(|| state.next_generation(release)))
-}
-
-fn nothing_live() -> Error {
-    usage("nothing is live yet".to_owned(), "deploy a revision first: `release deploy main`")
 }
 
 fn nothing_before(current: &ReleaseId) -> Error {

@@ -2,14 +2,15 @@
 
 use release_core::event::Observer;
 use release_core::exit_code;
-use release_core::host::{Clock, Services};
+use release_core::host::{Clock, Processes, Services};
 use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
 use release_core::run::{Action, Run};
 use release_core::state::State;
-use release_core::step::{Context, Step};
+use release_core::step::{Context, Outcome, Step};
 use release_steps::boot::Boot;
+use release_steps::cron::KeepEntries;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
 use release_steps::ports::OpenPorts;
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::output::Screen;
 use crate::recovery::recover;
 use crate::road::{self, Target};
-use crate::site::Site;
+use crate::site::{Site, nothing_live};
 
 /// Starts the active release.
 pub(crate) fn run(mut site: Site, screen: &Screen) -> Result<u8, Error> {
@@ -36,7 +37,11 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
     let (Some(record), Some(generation)) = (record, site.serving(state)?) else { return Ok(false) };
     let states = site.host.states()?;
     let is_alive = |name: String| states.iter().any(|state| state.name == name && state.state.is_alive());
-    let services = record.config.services.iter().map(|service| generation.program(&service.name));
+    let cores = site.host.cores();
+    let instances = record.config.services.iter().flat_map(|service| {
+        service.instances_on(cores).into_iter().map(|instance| service.instance_name(instance))
+    });
+    let services = instances.map(|name| generation.program(&name));
     let forwarders = ports(&record.config).map(|(port, _)| port.program());
     Ok(!services.chain(forwarders).all(is_alive))
 }
@@ -48,7 +53,7 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     let known = site.host.known_programs()?;
     let old: Vec<String> = known.into_iter().filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
-    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &OpenPorts, &HandOver] {
+    for step in [&Boot as &dyn Step, &HealthCheck, &Prove, &OpenPorts, &HandOver, &KeepEntries] {
         let started = site.host.elapsed();
         step.run(&Context {
             host: &site.host,
@@ -63,23 +68,26 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
+/// Puts entries of cron back that a stop, or somebody, took out. The caller holds the lock.
+pub(crate) fn keep_entries(site: &Site, screen: &Screen) -> Result<(), Error> {
+    // A record that cannot be read tells of no entries.
+    let Ok(run) = active(site) else { return Ok(()) };
+    let cx =
+        Context { host: &site.host, run: &run, observer: screen as &dyn Observer, step: KeepEntries.id() };
+    if KeepEntries.run(&cx)? == Outcome::Done {
+        screen.say("put its entries of cron back into the crontab");
+    }
+    Ok(())
+}
+
 fn is_old(program: &str, active: &Generation) -> bool {
     Generation::of_program(program).is_some_and(|(_, generation)| generation != *active)
 }
 
-fn active(site: &Site) -> Result<Run, Error> {
-    let state = site.state()?;
-    let nothing = || Error::Usage {
-        what: "nothing is live yet".to_owned(),
-        help: "deploy a revision first: `release deploy main`".to_owned(),
-    };
-    let generation = site.serving(&state)?.ok_or_else(nothing)?;
-    let release = &generation.release;
-    let record = ReleaseRecord::read(&site.host, &site.layout, release)?;
-    let record = record.filter(|_| site.exists(release)).ok_or_else(|| Error::Failed {
-        what: format!("{release} is active, but it or its record is not on the disk any more"),
-        help: "build it again: `release deploy --force`".to_owned(),
-    })?;
+/// The run that made live what is live.
+pub(crate) fn active(site: &Site) -> Result<Run, Error> {
+    let (state, record) = (site.state()?, site.active_record()?);
+    let generation = site.serving(&state)?.ok_or_else(nothing_live)?;
     let target =
         Target { action: Action::Rollback, generation, revision: record.revision, config: record.config };
     road::run(site, site.layout.clone(), &state, target)

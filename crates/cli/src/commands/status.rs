@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use release_core::draining::Draining;
 use release_core::exit_code;
-use release_core::host::Services;
+use release_core::host::{Processes, Services};
 use release_core::port::Port;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
@@ -16,6 +16,7 @@ use release_host::{Holder, Lock, LockError};
 use release_steps::retire::RETIRE;
 use serde::Serialize;
 
+use crate::commands::cron;
 use crate::error::Error;
 use crate::output::Screen;
 use crate::site::Site;
@@ -32,6 +33,7 @@ struct Status {
     manager: Option<String>,
     services: Vec<ServiceState>,
     ports: Vec<PortState>,
+    cron: Vec<cron::Facts>,
     /// For people: where `current` points if not at a release of ours.
     #[serde(skip)]
     foreign: Option<String>,
@@ -102,6 +104,7 @@ fn status(site: &Site) -> Result<Status, Error> {
     Ok(Status {
         root: site.layout.root().display().to_string(),
         previous: previous.map(active),
+        cron: cron::facts_of(site, current.as_ref()),
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
@@ -140,7 +143,7 @@ fn services(site: &Site, programs: &[ProgramState]) -> Result<Vec<ServiceState>,
 }
 
 fn service(site: &Site, program: &ProgramState) -> Result<Option<ServiceState>, Error> {
-    let Some((name, Generation { release, .. })) = Generation::of_program(&program.name) else {
+    let Some((name, Generation { release, .. })) = Generation::of_instance(&program.name) else {
         return Ok(None);
     };
     let draining = draining(site, program, &name, &release)?;
@@ -160,9 +163,9 @@ fn draining(
     let Some(times) = Draining::read(&site.host, &site.layout, &program.name)? else { return Ok(None) };
     let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let services = record.map(|record| record.config.services).unwrap_or_default();
-    let service = services.iter().find(|service| service.name == name);
+    let service = services.iter().find(|service| name.split('.').next() == Some(service.name.as_str()));
     let tasks_left = match (service, program.pid) {
-        (Some(service), Some(pid)) => service.tasks_left(release_host::children(pid)?),
+        (Some(service), Some(pid)) => service.tasks_left(site.host.children(pid)?.len()),
         _ => None,
     };
     Ok(Some(DrainingSince { times, tasks_left }))
@@ -191,6 +194,14 @@ fn text(status: &Status) -> String {
     }
     if status.services.is_empty() && status.current.is_some() {
         text += &format!("service   none runs; `release start --root {}` starts them\n", status.root);
+    }
+    for entry in status.cron.iter().filter(|entry| entry.is_unwell()) {
+        text += &format!(
+            "cron      {} {}; `release cron --root {}` says more\n",
+            entry.name,
+            entry.last(),
+            status.root
+        );
     }
     if let Some(holder) = &status.locked {
         text += &format!("locked    by {holder}\n");

@@ -25,9 +25,10 @@ impl Human {
     }
 
     fn begin(&self, step: &str, describe: &str) {
-        let bar =
-            self.screen.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg} {elapsed:.dim}")));
-        bar.set_message(super::harmless(describe));
+        let bar = self.screen.add(
+            ProgressBar::new_spinner().with_style(style("{spinner} {prefix} {elapsed:.dim} {wide_msg:.dim}")),
+        );
+        bar.set_prefix(super::harmless(describe));
         bar.enable_steady_tick(Duration::from_millis(100));
         self.bars().insert(step.to_owned(), bar);
     }
@@ -35,11 +36,18 @@ impl Human {
     fn progress(&self, step: &str, progress: Progress) {
         if let Some(bar) = self.bars().get(step) {
             if bar.length() != Some(progress.total) && progress.total > 0 {
-                let counted = format!("{{spinner}} {{msg}} {{bar:30}} {{pos}}/{{len}} {}", progress.unit);
+                let counted = format!("{{spinner}} {{prefix}} {{bar:30}} {{pos}}/{{len}} {}", progress.unit);
                 bar.set_style(style(&counted));
                 bar.set_length(progress.total);
             }
             bar.set_position(progress.done);
+        }
+    }
+
+    /// Shows the last line that a command printed: what takes long should be seen to go on.
+    fn line(&self, step: &str, text: &str) {
+        if let Some(bar) = self.bars().get(step).filter(|_| !text.trim().is_empty()) {
+            bar.set_message(super::harmless(text.trim()));
         }
     }
 
@@ -56,6 +64,7 @@ impl Observer for Human {
         match event {
             Event::StepStarted { step, describe } => self.begin(step, describe),
             Event::Progress { step, progress } => self.progress(step, *progress),
+            Event::Line { step, text } => self.line(step, text),
             Event::StepEnded { step, .. } | Event::UndoEnded { step, .. } => self.end(step),
             Event::UndoStarted { step } => self.begin(step, &format!("undo {step}")),
             _ => {}

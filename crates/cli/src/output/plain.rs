@@ -22,6 +22,7 @@ pub(super) fn text(event: &Event) -> Option<String> {
         Event::Started { action, release, revision } => Some(match action {
             Action::Deploy => format!("deploying {} as {release}", revision.short()),
             Action::Rollback => format!("rolling back to {release}"),
+            Action::Restart => format!("restarting {release}"),
         }),
         Event::StepEnded { step, end, seconds } => Some(step_line(step, end, *seconds)),
         Event::UndoEnded { step, error: None } => Some(format!("  undone   {step}")),
@@ -50,6 +51,7 @@ fn finished(outcome: Outcome, release: &str, took: f64) -> Option<String> {
     let took = seconds(took);
     match outcome {
         Outcome::Deployed => Some(format!("{release} is live, after {took}")),
+        Outcome::Restarted => Some(format!("{release} runs anew, after {took}")),
         Outcome::Unchanged => {
             Some(format!("{release} is live already; nothing to do (--force builds it again)"))
         }

@@ -5,7 +5,25 @@ use serde_yaml::Value;
 use super::fields::{Fields, Report, name};
 use super::parse::{check_path, check_words};
 use super::paths::check_output;
-use super::{Frontend, Python};
+use super::{Building, Frontend, Python, Size};
+
+/// With less not even npm or pip starts.
+const LEAST_MEMORY: Size = Size(64 << 20);
+
+pub(super) fn building(value: Value, report: &mut Report<'_>) -> Building {
+    let mut fields = Fields::new(value, vec!["build".to_owned()], report);
+    let building = Building { nice: fields.take("nice", report), memory: fields.take("memory", report) };
+    if let Some(nice) = building.nice.filter(|nice| !(1..=19).contains(nice)) {
+        let help = Some("1 stands back a little, 19 as far as can be: `build: {nice: 10}`".to_owned());
+        report.add(&fields.at("nice"), format!("build.nice: {nice} is not from 1 to 19"), help);
+    }
+    if let Some(memory) = building.memory.filter(|memory| *memory < LEAST_MEMORY) {
+        let help = Some("each process may take so much: `build: {memory: 1g}`".to_owned());
+        report.add(&fields.at("memory"), format!("build.memory: {memory} is too little to build"), help);
+    }
+    fields.finish(report);
+    building
+}
 
 pub(super) fn python(value: Value, report: &mut Report<'_>) -> Python {
     let mut fields = Fields::new(value, vec!["python".to_owned()], report);

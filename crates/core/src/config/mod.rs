@@ -4,15 +4,21 @@
 //! `release.yml` at the root of the server overrides it, key by key. [`parse`] reports every
 //! problem of both at once.
 
+mod assets;
 mod builders;
+mod cron;
 mod fields;
+mod instances;
 mod lines;
 mod listen;
+mod log;
 mod manager;
 mod parse;
 mod paths;
 mod problem;
+mod process;
 mod proxy;
+mod restart;
 mod services;
 mod size;
 mod stop;
@@ -23,13 +29,20 @@ pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use crate::command::Share;
+use crate::cron::Entry;
 use crate::server::Protocol;
 
+pub use assets::KeepAssets;
+pub use instances::Instances;
 pub use listen::Listen;
+pub use log::Log;
 pub use manager::{Manager, Scope, ServerSupervisord};
-pub use parse::{Source, parse, parse_origin};
+pub use parse::{Source, cache_of, parse, parse_origin};
 pub use problem::{Problem, Problems};
+pub use process::{Bound, ProcessSettings, Resource, Umask};
 pub use proxy::{Files, Proxy, Serving, Tls};
 pub use size::Size;
 pub use wait::Wait;
@@ -44,12 +57,16 @@ pub struct Config {
     pub repository: Option<String>,
     /// The branch that is deployed when none is named, and the only one that a push deploys.
     pub branch: String,
+    /// Where what is built once is kept, on this server; `None` for the root's own `cache`.
+    pub cache: Option<PathBuf>,
     /// How many good releases stay on the disk.
     pub keep: usize,
     /// How long the old generation is kept running for a rollback in milliseconds; 0 is not at all.
     pub warm: Wait,
     /// The Python environment.
     pub python: Python,
+    /// What installing and building may take of the machine.
+    pub build: Building,
     /// The front ends; `None` to look for one.
     pub frontend: Option<Vec<Frontend>>,
     /// The Django project; `None` for another kind of app.
@@ -66,11 +83,15 @@ pub struct Config {
     pub manager: Manager,
     /// What runs, in the order in which it starts.
     pub services: Vec<Service>,
+    /// What runs at set times.
+    pub cron: Vec<Entry>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
     /// The static files that the proxy serves.
     #[serde(rename = "static")]
     pub static_files: Serving,
+    /// How long hashed static files of earlier releases stay beside those of the next ones.
+    pub keep_assets: KeepAssets,
     /// The uploads that the proxy serves.
     pub media: Serving,
     /// The proxy in front of the app.
@@ -83,9 +104,11 @@ impl Default for Config {
             app: String::new(),
             repository: None,
             branch: "main".to_owned(),
+            cache: None,
             keep: 5,
             warm: Wait::ZERO,
             python: Python::default(),
+            build: Building::default(),
             frontend: None,
             django: None,
             linked_dirs: Vec::new(),
@@ -94,8 +117,10 @@ impl Default for Config {
             env_file: ".env".to_owned(),
             manager: Manager::default(),
             services: Vec::new(),
+            cron: Vec::new(),
             verify: None,
             static_files: Serving::default(),
+            keep_assets: KeepAssets::default(),
             media: Serving::default(),
             proxy: Proxy::default(),
         }
@@ -119,6 +144,23 @@ pub struct Python {
     pub extras: Vec<String>,
     /// Packages to install after all others: names, `git+https://…`, paths.
     pub packages: Vec<String>,
+}
+
+/// What installing and building may take of the machine, whose site goes on meanwhile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Building {
+    /// How far it stands back for others, from 1 to 19.
+    pub nice: Option<u8>,
+    /// How much memory each of its processes may write to.
+    pub memory: Option<Size>,
+}
+
+impl Building {
+    /// For the commands.
+    pub fn share(&self) -> Share {
+        Share { nice: self.nice, memory: self.memory.map(|memory| memory.0) }
+    }
 }
 
 /// What installs the packages.
@@ -218,6 +260,15 @@ pub struct Service {
     /// Variables for this service alone.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// How many of it run beside each other.
+    #[serde(default)]
+    pub instances: Instances,
+    /// As whom its processes run, and within what bounds.
+    #[serde(default)]
+    pub process: ProcessSettings,
+    /// How much is kept of what it prints.
+    #[serde(default)]
+    pub log: Log,
 }
 
 /// What releases had before they could say.
@@ -239,6 +290,17 @@ pub enum Handover {
     Replace,
 }
 
+impl Handover {
+    /// How long a service must stay well. A worker answers nobody: its time runs from its start,
+    /// and has to be enough for it to find out that it cannot.
+    fn settle(self) -> Wait {
+        match self {
+            Handover::Socket => Health::default().settle,
+            Handover::Overlap | Handover::Replace => Wait::seconds(3),
+        }
+    }
+}
+
 /// How a service shows that it is well.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -251,7 +313,7 @@ pub struct Health {
     pub host: String,
     /// How long it may take until the first good answer.
     pub timeout: Wait,
-    /// How long after its start it must stay well before it gets users.
+    /// How long after its first good answer it must stay well before it gets users.
     pub settle: Wait,
     /// How many requests wake its workers up before it gets users.
     pub warm_up: usize,
@@ -264,7 +326,7 @@ impl Default for Health {
             path: "/".to_owned(),
             host: "localhost".to_owned(),
             timeout: Wait::seconds(60),
-            settle: Wait::seconds(3),
+            settle: Wait::seconds(1),
             warm_up: 8,
         }
     }

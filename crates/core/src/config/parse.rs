@@ -1,10 +1,13 @@
 //! Reads `release.yml` files into a [`Config`], with every problem at once.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_yaml::Value;
 
-use super::builders::{frontends, python};
+use super::assets::keep_assets;
+use super::builders::{building, frontends, python};
+use super::cron::cron;
 use super::fields::{Fields, Report, name};
 use super::manager::manager;
 use super::paths::{check_linked, clean, problem};
@@ -28,9 +31,13 @@ pub struct Source<'a> {
 pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Config, Problems> {
     let mut problems = Vec::new();
     let mut merged = Value::Null;
-    for source in [app, server].into_iter().flatten() {
+    for (source, is_server) in [(app, false), (server, true)] {
+        let Some(source) = source else { continue };
         let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
         if let Some(value) = document(&mut report) {
+            if !is_server {
+                refuse_places(&value, &mut report);
+            }
             config(value.clone(), &mut report);
             replace_manager(&mut merged, &value);
             merge(&mut merged, value);
@@ -63,6 +70,42 @@ pub fn parse_origin(server: Option<Source<'_>>) -> Result<(Option<String>, Optio
     Ok((text("repository"), text("branch")))
 }
 
+/// Where the server's file puts the cache, even if something else in it is wrong: what runs
+/// and what is told needs it too.
+pub fn cache_of(server: Source<'_>) -> Option<PathBuf> {
+    let value: Value = serde_yaml::from_str(server.text).ok()?;
+    let path = value.get("cache").and_then(Value::as_str)?;
+    place_problem(path).is_none().then(|| PathBuf::from(path))
+}
+
+/// What says where something is on a server has no place in a repository.
+fn refuse_places(value: &Value, report: &mut Report<'_>) {
+    if value.get("cache").is_some() {
+        let help = "write it into the release.yml at the root of the server".to_owned();
+        report.add(&["cache".to_owned()], "cache: is a matter of each server", Some(help));
+    }
+}
+
+fn cache(fields: &mut Fields, report: &mut Report<'_>) -> Option<PathBuf> {
+    let path: String = fields.take("cache", report)?;
+    if let Some(wrong) = place_problem(&path) {
+        let help = Some("name a directory of the server: `cache: /srv/cache`".to_owned());
+        report.add(&fields.at("cache"), format!("cache: `{path}` {wrong}"), help);
+    }
+    Some(path.into())
+}
+
+/// What is wrong with a path of the server; `None` if nothing is.
+fn place_problem(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        Some("does not begin with `/`")
+    } else if path.contains('\0') || path.split('/').any(|part| part == "..") {
+        Some("is no plain path")
+    } else {
+        None
+    }
+}
+
 fn document(report: &mut Report<'_>) -> Option<Value> {
     match serde_yaml::from_str(report.text) {
         Ok(value) => Some(value),
@@ -71,7 +114,7 @@ fn document(report: &mut Report<'_>) -> Option<Value> {
                 file: report.file.to_owned(),
                 line: error.location().map(|at| at.line()),
                 what: format!("this is no valid YAML: {error}"),
-                help: None,
+                help: quotes(&error.to_string()),
             });
             None
         }
@@ -85,6 +128,13 @@ fn replace_manager(under: &mut Value, over: &Value) {
     {
         under.remove("manager");
     }
+}
+
+/// Times such as `@daily` and `*/5 * * * *` begin with what YAML takes for something else.
+fn quotes(error: &str) -> Option<String> {
+    let signs = ["cannot start any token", "anchor", "alias"];
+    let help = "a text that begins with `@`, `*` or `&` belongs in quotes: `at: \"@daily\"`";
+    signs.iter().any(|sign| error.contains(sign)).then(|| help.to_owned())
 }
 
 fn merge(under: &mut Value, over: Value) {
@@ -108,9 +158,11 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         app: app(&mut fields, report),
         repository: fields.take("repository", report),
         branch: fields.take("branch", report).unwrap_or(default.branch),
+        cache: cache(&mut fields, report),
         keep: keep(&mut fields, report).unwrap_or(default.keep),
         warm: fields.take("warm", report).map_or(default.warm, |Minutes(wait)| wait),
         python: fields.value("python").map(|value| python(value, report)).unwrap_or_default(),
+        build: fields.value("build").map(|value| building(value, report)).unwrap_or_default(),
         frontend: frontends(&mut fields, report),
         django: fields.value("django").and_then(|value| django(value, report)),
         linked_dirs: fields.take("linked_dirs", report).unwrap_or_default(),
@@ -119,8 +171,10 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
         manager: manager(&mut fields, report),
         services: services(&mut fields, report),
+        cron: cron(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
         static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
+        keep_assets: keep_assets(&mut fields, report),
         media: serving(&mut fields, "media", ["/media/", "media"], report),
         proxy: fields.value("proxy").map(|value| proxy(value, report)).unwrap_or_default(),
     };

@@ -3,9 +3,11 @@
 use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
+use super::log::log;
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
+use super::process::process;
 use super::stop::stop;
-use super::{Handover, Health, Listen, Service};
+use super::{Handover, Health, Instances, Listen, Service};
 use crate::port::Port;
 use crate::server::Server;
 use crate::worker;
@@ -36,7 +38,8 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     // A quote that is not closed was told above.
     let words = shell_words::split(&command).unwrap_or_default();
     let server = Server::of(&words);
-    let handover = fields.take("handover", report).unwrap_or(Handover::Socket);
+    let said: Option<Handover> = fields.take("handover", report);
+    let handover = said.unwrap_or(Handover::Socket);
     let listens = command.contains("$SOCKET") || command.contains("${SOCKET}") || server.finds_socket(&words);
     let listen = fields.take("listen", report);
     if listen.is_some() && handover != Handover::Socket {
@@ -58,14 +61,50 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
             format!("services.{key}.command starts processes in the background, where nobody could end them");
         report.add(&fields.at("command"), what, help);
     }
-    let usual = Health { protocol: server.protocol(&words), ..Health::default() };
+    let usual = Health { protocol: server.protocol(&words), settle: handover.settle(), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
     let drain = fields.take("drain", report).unwrap_or(server.drain());
     let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
     let optional = fields.take("optional", report).unwrap_or(false);
     let env = env(&mut fields, report);
+    let instances = fields.take("instances", report).unwrap_or_default();
+    // The other file may say what it is of which there are to be several.
+    if said.is_some() || !command.is_empty() {
+        check_instances(&fields, handover, instances, report);
+    }
+    let process = process(&mut fields, report);
+    let log = fields.value("log").map(|value| log(value, fields.at("log"), report)).unwrap_or_default();
     fields.finish(report);
-    Service { name: key, command, handover, listen, health, drain, stop, optional, env }
+    Service {
+        name: key,
+        command,
+        handover,
+        listen,
+        health,
+        drain,
+        stop,
+        optional,
+        env,
+        instances,
+        process,
+        log,
+    }
+}
+
+/// Only workers can run beside their like.
+fn check_instances(fields: &Fields, handover: Handover, instances: Instances, report: &mut Report<'_>) {
+    let (why, help) = match handover {
+        Handover::Overlap => return,
+        _ if instances == Instances::default() => return,
+        Handover::Socket => {
+            ("several cannot listen on one socket", "let its server have workers: `gunicorn -w $CORES …`")
+        }
+        Handover::Replace => {
+            ("what is replaced may run only once", "take `instances` away, or use `handover: overlap`")
+        }
+    };
+    let path = fields.at("instances");
+    report.add(&path, format!("{}: {why}", name(&path)), Some(help.to_owned()));
 }
 
 /// What to write for a server that has a port of its own, which two generations cannot share.

@@ -1,5 +1,6 @@
 use super::{
-    Config, Frontend, Handover, Installer, Manager, Scope, ServerSupervisord, Service, Source, Wait, parse,
+    Config, Frontend, Handover, Installer, Instances, Manager, ProcessSettings, Scope, ServerSupervisord,
+    Service, Size, Source, Wait, parse,
 };
 use crate::server::Protocol;
 
@@ -400,10 +401,158 @@ fn the_servers_manager_replaces_the_apps_as_a_whole() {
 }
 
 #[test]
+fn building_can_be_held_back_within_reason() {
+    let build = |text: &str| app(&format!("{MINIMAL}build: {text}\n")).map(|config| config.build);
+    let held = build("{nice: 10, memory: 1g}").unwrap();
+    assert_eq!((held.nice, held.memory), (Some(10), Some(Size(1 << 30))));
+    assert_eq!(build("{}").unwrap(), app(MINIMAL).unwrap().build);
+    let problems = build("{nice: 20, memory: 10m, memroy: 1g}").unwrap_err();
+    assert_eq!(
+        problems.iter().map(|problem| problem.split(": ").nth(1).unwrap()).collect::<Vec<_>>(),
+        ["build.nice", "build.memory", "unknown key `build.memroy` (help"],
+        "{problems:?}"
+    );
+    assert!(problems[0].ends_with(
+        "20 is not from 1 to 19 (help: 1 stands back a little, 19 as far as can be: `build: {nice: 10}`)"
+    ));
+}
+
+#[test]
+fn a_worker_has_longer_to_find_out_that_it_cannot_work() {
+    let worker = "services: {worker: {command: celery -A shop worker, handover: overlap}}\n";
+    let settle = |text: &str| app(text).unwrap().services[0].health.settle;
+    assert_eq!(settle(MINIMAL), Wait::seconds(1));
+    assert_eq!(settle(&format!("app: shop\n{worker}")), Wait::seconds(3));
+}
+
+#[test]
+fn a_service_says_as_whom_and_within_what_bounds_it_runs() {
+    let text = "app: a\nservices:\n  w:\n    command: x\n    handover: overlap\n    instances: $CORES\n    \
+                user: shop\n    group: www-data\n    umask: \"027\"\n    nice: 5\n    \
+                limits: {nofile: 4096, core: 0, memory: 512M, stack: unlimited}\n    log: {size: 1g, keep: 1}\n";
+    let config = app(text).unwrap();
+    let service = &config.services[0];
+    assert_eq!((service.instances, service.instances_on(2)), (Instances::Cores, vec![Some(1), Some(2)]));
+    assert_eq!((service.instances_on(1), service.instance_name(None)), (vec![None], "w".to_owned()));
+    let ProcessSettings { user, group, umask, nice, limits } = &service.process;
+    assert_eq!((user.as_deref(), group.as_deref(), *nice), (Some("shop"), Some("www-data"), Some(5)));
+    assert_eq!(umask.map(|umask| umask.0), Some(0o027));
+    let limits: Vec<String> = limits.iter().map(|(name, bound)| format!("{} {bound}", name.name())).collect();
+    assert_eq!(limits, ["nofile 4k", "core 0", "memory 512m", "stack unlimited"]);
+    assert_eq!((service.log.size.0, service.log.keep), (1 << 30, 1));
+    let stored = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&stored).unwrap(), config);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let problem = |text: &str| {
+        let problems =
+            app(&format!("app: a\nservices: {{w: {{command: x $SOCKET, {text}}}}}\n")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        problems[0].clone()
+    };
+    for (text, expected) in [
+        (
+            "instances: 2",
+            "services.w.instances: several cannot listen on one socket (help: let its server have workers",
+        ),
+        (
+            "handover: replace, instances: 2",
+            "services.w.instances: what is replaced may run only once (help: take",
+        ),
+        (
+            "handover: overlap, instances: 0",
+            "services.w.instances: expected a number from 1 to 99, or $CORES",
+        ),
+        (
+            "handover: overlap, instances: $N",
+            "services.w.instances: expected a number from 1 to 99, or $CORES",
+        ),
+        ("umask: 27", "services.w.umask: expected three digits from 0 to 7 in quotes, such as \"027\""),
+        ("umask: \"0999\"", "services.w.umask: expected three digits"),
+        ("nice: 20", "services.w.nice is not from -20 to 19 (help: use 0 to 19"),
+        ("user: \"a:b\"", "services.w.user: `a:b` is no name of a user"),
+        ("limits: {nofiles: 5}", "unknown key `services.w.limits.nofiles` (help: did you mean `nofile`?)"),
+        (
+            "limits: {memory: much}",
+            "services.w.limits.memory: expected a number, a size such as 512M, or unlimited",
+        ),
+        ("log: {size: 1k}", "a log of 1k holds too little: 16k at least"),
+        ("log: {keep: 5000}", "5000 old logs are too many"),
+    ] {
+        let found = problem(text);
+        assert!(found.starts_with(&format!("release.yml:2: {expected}")), "{found}");
+    }
+}
+
+#[test]
+fn the_server_may_say_how_many_workers_it_has() {
+    let worker = "app: a\nservices: {w: {command: x, handover: overlap}}\n";
+    let count = |server| both(worker, Some(server)).map(|config| config.services[0].instances);
+    assert_eq!(count("services: {w: {instances: 4}}\n"), Ok(Instances::Number(4)));
+    let problems = count("services: {w: {instances: 4, handover: replace}}\n").unwrap_err();
+    assert!(problems[0].contains("may run only once"), "{problems:?}");
+}
+
+#[test]
 fn a_command_that_leaves_its_processes_to_themselves_is_refused() {
     let text =
         "app: shop\nservices:\n  worker: {command: celery -A shop multi start w1 w2, handover: overlap}\n";
     let error = app(text).unwrap_err().remove(0);
     assert!(error.starts_with("release.yml:3: services.worker.command starts processes in the background"));
     assert!(error.contains("(help: run each worker in the foreground"), "{error}");
+}
+
+#[test]
+fn entries_of_cron_are_read_and_named() {
+    let text = "\
+cron:
+  - {at: \"0 5 * * 0\", run: python manage.py clear_models}
+  - {at: \"@daily\", run: python manage.py clear_models --all, name: clear-all, env: {DAYS: 3}}
+";
+    let config = app(&format!("{MINIMAL}{text}")).unwrap();
+    let names: Vec<_> = config.cron.iter().map(|entry| (entry.name.as_str(), entry.at.as_str())).collect();
+    assert_eq!(names, [("clear-models", "0 5 * * 0"), ("clear-all", "@daily")]);
+    assert_eq!(config.cron[1].env["DAYS"], "3");
+    let stored = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&stored).unwrap(), config);
+    // The server's list replaces the app's.
+    assert_eq!(both(&format!("{MINIMAL}{text}"), Some("cron: []\n")).unwrap().cron, []);
+}
+
+#[test]
+fn a_wrong_entry_of_cron_is_told_by_its_line() {
+    let text = "\
+app: shop
+cron:
+  - {at: \"0 25 * * 0\", run: python manage.py clear}
+  - {run: \"echo 'hi\"}
+  - {at: \"@daily\", name: Clear!, run: x, user: root}
+  - {at: \"@daily\", run: ./2.sh}
+  - {at: 5, run: \" \"}
+  - {at: \"@daily\", run: y}
+  - {at: \"@hourly\", run: bin/y}
+";
+    let fields = "lists are `1,15`, ranges `1-5`, steps `*/10` or `8-18/2`; Sunday is 0, or write `mon-fri`";
+    assert_eq!(
+        app(text).unwrap_err(),
+        [
+            &format!(
+                "release.yml:3: cron.0.at: `25` is no hour: 0 to 23, `*`, a list, a range or a step are (help: {fields})"
+            ),
+            "release.yml:4: cron.1: `at` is missing (help: say when it runs: `at: \"0 5 * * 0\"`, or `at: \"@daily\"`)",
+            "release.yml:4: cron.1.run: a quote is not closed",
+            "release.yml:5: cron.2.name: `Clear!` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
+            "release.yml:5: unknown key `cron.2.user` (help: known keys are at, run, name, env)",
+            "release.yml:6: cron.3: its command gives it no name (help: give it a `name:`)",
+            "release.yml:7: cron.4.at: invalid type: integer `5`, expected a string",
+            "release.yml:7: cron.4: `run` is missing (help: say what it runs: `run: python manage.py clearsessions`)",
+            "release.yml:9: cron.6: another entry is called `y` (help: give each a `name:` of its own)",
+        ]
+    );
+    for unquoted in ["at: @daily", "at: */5 * * * *"] {
+        let problems = app(&format!("app: shop\ncron: \n  - {unquoted}\n")).unwrap_err();
+        assert!(problems[0].starts_with("release.yml:3: ") && problems[0].contains("quotes"), "{problems:?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! A length of time, as people write it: `30s`, `10m`, `1h`, or seconds as a number.
+//! A length of time, as people write it: `30s`, `10m`, `1h`, `7d`, or seconds as a number.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Wait {
         Self(Duration::from_secs(seconds))
     }
 
-    /// Reads `30s`, `500ms`, `10m`, `1h` or a number of seconds.
+    /// Reads `30s`, `500ms`, `10m`, `1h`, `7d` or a number of seconds.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let number: u64 = text[..digits].parse().ok()?;
@@ -28,6 +28,7 @@ impl Wait {
             "" | "s" => number.checked_mul(1000)?,
             "m" => number.checked_mul(60_000)?,
             "h" => number.checked_mul(3_600_000)?,
+            "d" => number.checked_mul(86_400_000)?,
             _ => return None,
         };
         Some(Self(Duration::from_millis(millis)))

@@ -84,6 +84,22 @@ impl Files for UnixHost {
         tree::Copy::new(from, progress, &self.interruption)?.tree(from, to)
     }
 
+    fn link_file(&self, from: &Path, to: &Path) -> HostResult<()> {
+        self.make_dir(parent(to))?;
+        match fs::hard_link(from, to) {
+            // Another file system, one without links, or too many of them.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::CrossesDevices | ErrorKind::TooManyLinks | ErrorKind::PermissionDenied
+                ) =>
+            {
+                self.copy_tree(from, to, &|_| {})
+            }
+            linked => linked.map_err(failed("link", from)),
+        }
+    }
+
     fn sync(&self, path: &Path) -> HostResult<()> {
         File::open(path).and_then(|file| Ok(syncfs(&file)?)).map_err(failed("sync", path))
     }

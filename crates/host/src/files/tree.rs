@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::path::Path;
 use fs_extra::file::{CopyOptions, TransitProcess, copy_with_progress};
 use release_core::event::Progress;
 use release_core::host::{HostResult, Kind};
+use rustix::fs::ioctl_ficlone;
 
 use super::{failed, kind_of};
 use crate::Interruption;
@@ -78,6 +79,7 @@ pub(super) struct Copy<'a> {
     interruption: &'a Interruption,
     options: CopyOptions,
     done: Cell<u64>,
+    cannot_clone: Cell<bool>,
     total: u64,
 }
 
@@ -93,6 +95,7 @@ impl<'a> Copy<'a> {
             interruption,
             options: CopyOptions::new().buffer_size(1 << 20),
             done: Cell::new(0),
+            cannot_clone: Cell::new(false),
             total,
         })
     }
@@ -127,7 +130,26 @@ impl<'a> Copy<'a> {
             self.done.set(before + file.copied_bytes);
             (self.progress)(Progress { done: self.done.get(), total: self.total, unit: "bytes" });
         };
+        if let Some(bytes) = self.clone(from, to)? {
+            tell(TransitProcess { copied_bytes: bytes, total_bytes: bytes });
+            return Ok(());
+        }
         copy_with_progress(from, to, &self.options, tell).map(|_| ()).map_err(cause)
+    }
+
+    /// Makes `to` share the blocks of `from` until one of them is written, where the file system
+    /// can, and says of how many bytes; `None`, and nothing is there, where it cannot.
+    fn clone(&self, from: &Path, to: &Path) -> io::Result<Option<u64>> {
+        if self.cannot_clone.get() {
+            return Ok(None);
+        }
+        let (source, target) = (File::open(from)?, File::create_new(to)?);
+        if ioctl_ficlone(&target, &source).is_ok() {
+            return Ok(Some(source.metadata()?.len()));
+        }
+        self.cannot_clone.set(true);
+        fs::remove_file(to)?;
+        Ok(None)
     }
 }
 

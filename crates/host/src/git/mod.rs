@@ -52,9 +52,10 @@ impl Git for UnixHost {
         revision: &Revision,
         into: &CheckedOut,
         spare: &CheckedOut,
+        like: Option<&CheckedOut>,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written> {
-        checkout::checkout(self, repository, revision, into, spare, progress)
+        checkout::checkout(self, repository, revision, into, spare, like, progress)
     }
 
     fn tidy(&self, mirror: &Path) -> HostResult<()> {

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::mpsc;
 
+use release_core::command::Share;
 use release_core::host::HostError;
 use tempfile::TempDir;
 
@@ -298,13 +299,48 @@ fn a_programs_family_is_found_by_its_parents_and_by_its_name() {
 }
 
 #[test]
-fn the_living_children_of_a_process_are_counted() {
-    assert!(is_living_child("41 (a) Z (b c) S 7 40 39 0", 7));
-    assert!(!is_living_child("41 (sh) Z 7 40 39 0", 7));
-    assert!(!is_living_child("41 (sh) S 70 40 39 0", 7));
-    let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
-    let before = children(std::process::id()).unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(before >= 1);
+fn what_was_told_once_is_not_asked_again_but_a_failure_is() {
+    let (root, host) = testing::host();
+    let counts = |name: &str, code: i32| sh(&root, &format!("echo x >> {name}; wc -l < {name}; exit {code}"));
+    for _ in 0..2 {
+        let (exit, lines) = host.inquire(&counts("told", 0)).unwrap();
+        assert_eq!((exit, lines[0].trim()), (Exit::Code(0), "1"));
+    }
+    host.inquire(&counts("failed", 1)).unwrap();
+    let (exit, lines) = host.inquire(&counts("failed", 1)).unwrap();
+    assert_eq!((exit, lines[0].trim()), (Exit::Code(1), "2"));
+}
+
+#[test]
+fn children_are_those_of_the_process_itself() {
+    let (root, host) = testing::host();
+    let script = "sleep 60 & sh -c 'sleep 60 & wait' & wait";
+    let mut master =
+        std::process::Command::new("sh").args(["-c", script]).current_dir(root.path()).spawn().unwrap();
+    wait_for("two children and a grandchild", || {
+        let children = host.children(master.id()).unwrap();
+        children.len() == 2 && children.iter().any(|child| host.children(*child).unwrap().len() == 1)
+    });
+    let children = host.children(master.id()).unwrap();
+    let all: Vec<u32> =
+        children.iter().flat_map(|child| host.children(*child).unwrap()).chain(children.clone()).collect();
+    signal(&all, Signal::KILL);
+    master.kill().unwrap();
+    master.wait().unwrap();
+    assert_eq!(host.children(master.id()).unwrap(), [0; 0]);
+}
+
+#[test]
+fn a_command_stands_back_and_gets_no_more_memory_than_its_share() {
+    let (root, host) = testing::host();
+    let share = Share { nice: Some(7), memory: Some(256 << 20) };
+    let (exit, lines) = run(&host, &sh(&root, "nice").share(share));
+    assert_eq!((exit.unwrap(), lines), (Exit::Code(0), vec!["7".to_owned()]));
+    let greedy = |bytes: u64| {
+        let code = format!("x = bytearray({bytes}); print(len(x))");
+        Command::new("python3", root.path()).args(["-I", "-c", &code]).share(share)
+    };
+    assert_eq!(run(&host, &greedy(1 << 20)).0.unwrap(), Exit::Code(0));
+    let (exit, lines) = run(&host, &greedy(512 << 20));
+    assert_eq!((exit.unwrap(), lines.last().unwrap().as_str()), (Exit::Code(1), "MemoryError"));
 }

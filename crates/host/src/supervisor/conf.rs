@@ -6,7 +6,8 @@ use std::time::Duration;
 use release_core::layout::Layout;
 use release_core::service::Program;
 
-use crate::account::{Account, INHERITED};
+use crate::accounts::INHERITED;
+use release_core::host::Account;
 
 /// A text that supervisord's configuration has no way to hold.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,9 @@ pub(super) struct Unwritable {
     what: &'static str,
     text: String,
 }
+
+/// The priority of what starts last.
+const LAST: u32 = 999;
 
 type Written = Result<String, Unwritable>;
 
@@ -71,6 +75,7 @@ autostart=true
 autorestart={restart}
 startsecs={trusted_after}
 startretries={retries}
+priority={order}
 stopsignal={signal}
 stopwaitsecs={wait}
 stopasgroup=false
@@ -78,8 +83,8 @@ killasgroup=true
 umask=022
 redirect_stderr=true
 stdout_logfile={log}
-stdout_logfile_maxbytes=10MB
-stdout_logfile_backups=3
+stdout_logfile_maxbytes={log_size}
+stdout_logfile_backups={log_keep}
 {climb}",
         name = name(&program.name)?,
         command = command(&program.command)?,
@@ -88,9 +93,13 @@ stdout_logfile_backups=3
         // Its broker may be away for a night: supervisord tries again after ever longer pauses.
         retries = if runs_once { 3 } else { 1_000_000 },
         trusted_after = if runs_once { 0 } else { 1 },
+        // supervisord orders by it, and takes no larger number.
+        order = program.order.min(LAST),
         signal = program.stop_signal,
         wait = program.stop_wait.as_millis().div_ceil(1000),
         climb = climb_line(&program.climb),
+        log_size = program.rotation.size.0,
+        log_keep = program.rotation.keep,
         // Of all values supervisord expands this one twice.
         log = path("the log", &program.log)?.replace('%', "%%"),
     ))
@@ -103,7 +112,7 @@ pub(super) fn program_of(program: &Program, account: &Account) -> Written {
         ("HOME", account.home.display().to_string()),
         ("USER", account.name.clone()),
         ("LOGNAME", account.name.clone()),
-        ("SHELL", account.shell.clone()),
+        ("SHELL", account.shell.display().to_string()),
     ];
     let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
     variables.extend(inherited);
@@ -144,6 +153,12 @@ fn climb_line(climb: &[(Duration, String)]) -> String {
 pub(super) fn patience(conf: &str) -> Option<Duration> {
     let seconds = conf.lines().find_map(|line| line.strip_prefix("stopwaitsecs="))?;
     seconds.parse().ok().map(Duration::from_secs)
+}
+
+/// When the program of this file starts, and the later the earlier it ends.
+pub(super) fn order(conf: &str) -> u32 {
+    let order = conf.lines().find_map(|line| line.strip_prefix("priority="));
+    order.and_then(|order| order.parse().ok()).unwrap_or(LAST)
 }
 
 fn name(name: &str) -> Result<&str, Unwritable> {
@@ -203,6 +218,7 @@ mod tests {
     use release_core::config::Manager;
 
     use super::*;
+    use release_core::config::Log;
 
     fn web() -> Program {
         Program {
@@ -213,6 +229,8 @@ mod tests {
             stop_wait: Duration::from_millis(40_500),
             climb: Vec::new(),
             log: "/srv/shop/.release/log/service/web.log".into(),
+            rotation: Log::default(),
+            order: 1,
             restart: true,
             notifies: false,
             manager: Manager::Supervisord,
@@ -266,6 +284,7 @@ autostart=true
 autorestart=true
 startsecs=1
 startretries=1000000
+priority=1
 stopsignal=TERM
 stopwaitsecs=41
 stopasgroup=false
@@ -273,7 +292,7 @@ killasgroup=true
 umask=022
 redirect_stderr=true
 stdout_logfile=/srv/shop/.release/log/service/web.log
-stdout_logfile_maxbytes=10MB
+stdout_logfile_maxbytes=10485760
 stdout_logfile_backups=3
 "
         );
@@ -289,6 +308,13 @@ stdout_logfile_backups=3
     fn the_patience_of_a_program_is_read_back() {
         assert_eq!(patience(&program(&web()).unwrap()), Some(Duration::from_secs(41)));
         assert_eq!(patience("[program:web]\n"), None);
+    }
+
+    #[test]
+    fn the_place_of_a_program_is_read_back() {
+        assert_eq!(order(&program(&web()).unwrap()), 1);
+        assert_eq!(order(&program(&Program { order: u32::MAX, ..web() }).unwrap()), LAST);
+        assert_eq!(order("[program:web]\n"), LAST, "an earlier version wrote it");
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use release_core::command::Command;
-use release_core::host::{Files, HostError, HostResult, Processes};
+use release_core::host::{Files, Holder, HostError, HostResult, Locks, Processes};
+use release_core::run::RunId;
 use release_core::step;
 
 use crate::UnixHost;
 
 const VERSION: &str = "4.3.0";
+const STAMP: &str = ".complete";
 
 /// A supervisord that can be run.
 #[derive(Debug)]
@@ -32,13 +34,23 @@ impl UnixHost {
         let key = format!("supervisor-{VERSION}-py{}", self.python_version(&python)?);
         let venv = self.layout.cached("tool", &key);
         let found = Supervisord { python: venv.join("bin/python"), script: venv.join("bin/supervisord") };
-        let stamp = venv.join(".complete");
-        if self.kind(&stamp)?.is_none() || !self.works(&found.script)? {
-            self.remove(&venv)?;
-            self.install(&python, &venv)?;
-            self.write(&stamp, b"", 0o644)?;
+        if !self.is_installed(&found, &venv)? {
+            let holder = Holder {
+                run: self.run.clone().unwrap_or(RunId(String::new())),
+                what: format!("{}, which installs supervisord", self.layout.root().display()),
+            };
+            let _lock = self.hold(&self.layout.cache_lock("tool", &key), &holder, &|_| {})?;
+            if !self.is_installed(&found, &venv)? {
+                self.remove(&venv)?;
+                self.install(&python, &venv)?;
+                self.write(&venv.join(STAMP), b"", 0o644)?;
+            }
         }
         Ok(found)
+    }
+
+    fn is_installed(&self, found: &Supervisord, venv: &Path) -> HostResult<bool> {
+        Ok(self.kind(&venv.join(STAMP))?.is_some() && self.works(&found.script)?)
     }
 
     /// Whether it starts at all and is not from before Python 3.

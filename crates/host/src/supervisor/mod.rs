@@ -58,8 +58,12 @@ impl ProcessManager for PrivateSupervisord<'_> {
 
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
         self.0.withdraw_all(programs)?;
-        let chosen = |name: &str| programs.iter().any(|program| program == name);
-        self.0.unless_interrupted(programs::begin_end(&self.0.rpc(), chosen))
+        self.0.unless_interrupted(async {
+            for program in programs {
+                programs::begin_end(&self.0.rpc(), program).await?;
+            }
+            Ok(())
+        })
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {
@@ -86,8 +90,13 @@ impl ProcessManager for PrivateSupervisord<'_> {
 
     fn stop_all(&self) -> HostResult<()> {
         let (rpc, patience) = (self.0.rpc(), self.0.longest_patience()?);
+        let latest_first = self.0.latest_first()?;
         self.0.unless_interrupted(async {
-            // By itself it would end one program after the other.
+            // What others depend on ends after them.
+            for names in latest_first {
+                let chosen = |name: &str| names.iter().any(|known| known == name);
+                programs::end(&rpc, chosen, Then::Keep, patience).await?;
+            }
             programs::end(&rpc, |_| true, Then::Keep, patience).await?;
             match rpc.shut_down().await {
                 // It may be gone before its answer is.

@@ -1,5 +1,6 @@
 //! The programs of supervisord: how each comes and goes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,18 @@ impl UnixHost {
         Ok(climbs)
     }
 
+    /// The programs by their place among the others, the last to start first.
+    pub(super) fn latest_first(&self) -> HostResult<Vec<Vec<String>>> {
+        let mut by_order: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for file in self.list(&self.layout.supervisor_programs())? {
+            let text = self.read(&file)?.unwrap_or_default();
+            let order = conf::order(&String::from_utf8_lossy(&text));
+            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            by_order.entry(order).or_default().push(name);
+        }
+        Ok(by_order.into_values().rev().collect())
+    }
+
     fn patience(&self, file: &Path) -> HostResult<Option<Duration>> {
         let text = self.read(file)?.unwrap_or_default();
         Ok(conf::patience(&String::from_utf8_lossy(&text)))
@@ -110,9 +123,9 @@ pub(super) async fn begin(rpc: &Rpc, programs: &[&Program]) -> HostResult<()> {
     Ok(())
 }
 
-/// Asks the programs that `chosen` picks to end, and does not wait for it.
-pub(super) async fn begin_end(rpc: &Rpc, chosen: impl Fn(&str) -> bool) -> HostResult<()> {
-    match end_once(rpc, &chosen, Then::Keep).await {
+/// Asks a program to end, and does not wait for it.
+pub(super) async fn begin_end(rpc: &Rpc, program: &str) -> HostResult<()> {
+    match end_once(rpc, |name| name == program, Then::Keep).await {
         Ok(_) | Err(RpcError::Absent(_)) => Ok(()),
         Err(error) if error.is(fault::SHUTDOWN_STATE) => Ok(()),
         Err(error) => Err(refused("cannot stop what it runs", error)),

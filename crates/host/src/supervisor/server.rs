@@ -6,17 +6,16 @@
 use std::path::PathBuf;
 
 use release_core::config::{Manager, ServerSupervisord};
-use release_core::host::{Files, HostError, HostResult};
+use release_core::host::{Account, Files, HostError, HostResult};
 use release_core::service::{Program, ProgramState};
 
 use super::programs::{self, Then};
 use super::rpc::{Rpc, RpcError};
 use super::{conf, left_behind, refused, unwritable};
 use crate::UnixHost;
-use crate::account::Account;
 use crate::climb::Climbs;
 use crate::label;
-use crate::placed::Placed;
+use crate::placed::{Placed, latest_first};
 use crate::services::ProcessManager;
 
 /// What the names of our files begin with.
@@ -48,6 +47,7 @@ impl<'a> Supervisord<'a> {
     fn chosen(&self, programs: &[String]) -> HostResult<Vec<Placed>> {
         let mut placed = self.placed()?;
         placed.retain(|placed| programs.contains(&placed.program));
+        placed.sort_by_key(|placed| programs.iter().position(|program| *program == placed.program));
         Ok(placed)
     }
 
@@ -158,8 +158,12 @@ impl ProcessManager for Supervisord<'_> {
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
         let chosen = self.chosen(programs)?;
         self.withdraw(&chosen)?;
-        let is_chosen = |name: &str| chosen.iter().any(|placed| placed.name == name);
-        self.host.unless_interrupted(programs::begin_end(&self.rpc(), is_chosen))
+        self.host.unless_interrupted(async {
+            for placed in &chosen {
+                programs::begin_end(&self.rpc(), &placed.name).await?;
+            }
+            Ok(())
+        })
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {
@@ -185,7 +189,8 @@ impl ProcessManager for Supervisord<'_> {
     }
 
     fn stop_all(&self) -> HostResult<()> {
-        self.end(&self.placed()?, Then::Keep)
+        // What others depend on ends after them.
+        latest_first(self.placed()?).iter().try_for_each(|placed| self.end(placed, Then::Keep))
     }
 }
 

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use release_core::config::Scope;
-use release_core::host::{Files, HostError, HostResult, Processes};
+use release_core::host::{Account, Files, HostError, HostResult, Processes};
 
 use super::Systemd;
 use super::systemctl::is_booted;
-use crate::account::Account;
 
 /// The first that can append what a service prints to a file.
 const LEAST: u32 = 240;
@@ -67,7 +66,7 @@ impl Systemd<'_> {
 }
 
 fn system_problem(account: &Account) -> HostResult<()> {
-    if account.is_root() {
+    if account.uid == 0 {
         return Ok(());
     }
     Err(problem(

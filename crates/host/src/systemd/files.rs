@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use release_core::config::{Manager, Scope};
-use release_core::host::{Files, HostError, HostResult};
+use release_core::host::{Account, Files, HostError, HostResult};
 use release_core::service::Program;
 
 use super::unit::{Unit, file_of, first_line};
 use super::{Systemd, target};
-use crate::account::Account;
 use crate::label;
 use crate::placed::Placed;
 

@@ -17,9 +17,10 @@ use release_core::host::{HostError, HostResult};
 use release_core::service::{Program, ProgramState, Running};
 
 use crate::UnixHost;
-use crate::account::{Account, INHERITED};
-use crate::placed::Placed;
+use crate::accounts::INHERITED;
+use crate::placed::{Placed, latest_first};
 use crate::services::ProcessManager;
+use release_core::host::Account;
 use state::UnitState;
 use systemctl::{Systemctl, is_booted, user_runtime};
 use unit::{Unit, Unwritable};
@@ -77,6 +78,7 @@ impl<'a> Systemd<'a> {
     fn chosen(&self, programs: &[String]) -> HostResult<Vec<Placed>> {
         let mut placed = self.placed()?;
         placed.retain(|placed| programs.contains(&placed.program));
+        placed.sort_by_key(|placed| programs.iter().position(|program| *program == placed.program));
         Ok(placed)
     }
 
@@ -156,7 +158,8 @@ impl ProcessManager for Systemd<'_> {
     }
 
     fn stop_all(&self) -> HostResult<()> {
-        self.end(&self.placed()?)
+        // What others depend on ends after them.
+        latest_first(self.placed()?).iter().try_for_each(|placed| self.end(placed))
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn first_line(root: &Path) -> String {
 impl Unit {
     /// The unit of `program`, on the machine of `setting`. What belongs to no generation has one alone.
     pub(super) fn of(program: &Program, setting: &Setting) -> Result<Self, Unwritable> {
-        let generation = Generation::of_program(&program.name);
+        let generation = Generation::of_instance(&program.name);
         let instance = generation.map(|(_, generation)| generation.to_string());
         let suffix = instance.as_ref().map_or(String::new(), |instance| format!("-{instance}"));
         let service = program.name.strip_suffix(&suffix).unwrap_or(&program.name);
@@ -172,7 +172,7 @@ fn quoted(word: &str) -> Result<String, Unwritable> {
 mod tests {
     use std::time::Duration;
 
-    use release_core::config::{Manager, Scope};
+    use release_core::config::{Log, Manager, Scope};
 
     use super::*;
 
@@ -187,6 +187,8 @@ mod tests {
             stop_wait: Duration::from_millis(40_500),
             climb: Vec::new(),
             log: format!("/srv/my 50% shop/.release/log/service/{name}.log").into(),
+            rotation: Log::default(),
+            order: 1,
             restart: true,
             notifies: true,
             manager: Manager::Systemd(Scope::System),
@@ -263,6 +265,22 @@ WantedBy=multi-user.target
         assert_ne!(old.name, new.name);
         let patient = Program { stop_wait: Duration::from_secs(600), ..web() };
         assert_ne!(Unit::of(&patient, &setting()).unwrap().template, old.template);
+    }
+
+    #[test]
+    fn each_instance_of_a_service_has_a_unit_of_its_own() {
+        let generation = "20261120T101500Z-3f2c1a9-g1";
+        let [first, second] = ["1", "2"].map(|number| {
+            let name = format!("worker.{number}-{generation}");
+            let log = format!("/srv/my 50% shop/.release/log/service/{name}.log").into();
+            let command =
+                web().command.into_iter().chain(["--instance".to_owned(), number.to_owned()]).collect();
+            Unit::of(&Program { name, log, command, ..web() }, &setting()).unwrap()
+        });
+        assert_ne!(first.name, second.name);
+        assert!(second.name.starts_with("my_50__shop-worker.2-"), "{}", second.name);
+        assert!(second.text.contains(" --boot %i --instance 2\n"), "{}", second.text);
+        assert!(second.text.contains("/worker.2-%i.log\n"), "{}", second.text);
     }
 
     #[test]

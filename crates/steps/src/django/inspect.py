@@ -1,5 +1,6 @@
 # Says in one line of JSON what a deploy must know of a Django project. Needs nothing but Django
-# (3.2 and later). Settings and apps may print what they like: only the last marked line counts.
+# (3.2 and later). Settings and apps may print what they like: only the marked line counts.
+# With the argument `and-collect` it goes on as `manage.py collectstatic` if the checks are well.
 import json
 import sys
 
@@ -77,6 +78,18 @@ def inspect():
     }
 
 
+def collect():
+    import runpy
+
+    from django.db import connections
+
+    connections.close_all()
+    sys.argv = ["manage.py", "collectstatic", "--noinput"]
+    runpy.run_path("manage.py", run_name="__main__")
+
+
 result = inspect()
 sys.__stdout__.write("\n" + MARK + json.dumps(result) + "\n")
 sys.__stdout__.flush()
+if "and-collect" in sys.argv[1:] and not result["checks"]:
+    collect()

@@ -1,5 +1,7 @@
 //! A Django project, asked in its release's own environment.
 
+mod start;
+
 use std::time::Duration;
 
 use release_core::command::{Command, Exit};
@@ -9,6 +11,7 @@ use release_core::step::{Context, StepError, tail};
 use serde::{Deserialize, Serialize};
 
 use crate::place::in_release;
+pub(crate) use start::Start;
 
 /// Why the steps of this app's kind have nothing to do.
 pub(crate) const NO_DJANGO: &str = "it is no Django app";
@@ -75,15 +78,21 @@ pub(crate) fn python(cx: &Context<'_>, django: &Django) -> Command {
         .isolated()
 }
 
-/// `python manage.py …`. A migration may take its time: it is worse to end one half way.
+/// A migration may take its time: it is worse to end one half way.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// `python manage.py …`.
 pub(crate) fn manage<const N: usize>(cx: &Context<'_>, django: &Django, args: [&str; N]) -> Command {
-    const A_DAY: Duration = Duration::from_secs(24 * 3600);
     python(cx, django).args(["manage.py"]).args(args).limit(A_DAY)
 }
 
-/// Starts the project once, and asks.
+fn inspector(cx: &Context<'_>, django: &Django) -> Command {
+    python(cx, django).args(["-c", include_str!("inspect.py")])
+}
+
+/// Starts the project once more, and asks how it stands now.
 pub(crate) fn inspect(cx: &Context<'_>, django: &Django) -> Result<Inspection, StepError> {
-    let command = python(cx, django).args(["-c", include_str!("inspect.py")]);
+    let command = inspector(cx, django);
     let (mut answer, mut printed) = (None, Vec::new());
     let exit = cx.host.run(&command, &mut |line| match line.strip_prefix(MARK) {
         Some(json) => answer = Some(json.to_owned()),

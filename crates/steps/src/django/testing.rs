@@ -44,7 +44,12 @@ pub(crate) fn says(host: &FakeHost, inspection: &serde_json::Value) {
 }
 
 fn answer(inspection: &serde_json::Value) -> Answer {
-    Answer::ok().says(&format!("junk from the settings\n@release-inspect:{inspection}\n"))
+    Answer::ok().says(&printed(inspection))
+}
+
+/// What a project prints that is asked.
+pub(crate) fn printed(inspection: &serde_json::Value) -> String {
+    format!("junk from the settings\n@release-inspect:{inspection}\n")
 }
 
 fn describe(known: Known, database: &Database) -> serde_json::Value {

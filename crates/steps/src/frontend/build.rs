@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use release_core::cache_key::CacheKey;
 use release_core::command::{Command, Secret, Variables};
 use release_core::config::Frontend;
-use release_core::environment::INHERITED;
+use release_core::environment::{INHERITED, computed_names};
 use release_core::host::HostResult;
-use release_core::node_version;
 use release_core::run::Run;
 use release_core::step::{Context, StepError};
 
 use super::KIND;
-use super::detect::{self, in_directory};
+use super::detect::in_directory;
 use super::manager::{Called, Manager, find};
-use crate::cache::{self, Build};
+use super::node::fitting_node;
+use super::packages::{self, Packages};
+use crate::cache::{Build, Provided};
 use crate::killed::explain_killed;
 use crate::place::{below, in_release};
 
@@ -22,6 +23,8 @@ use crate::place::{below, in_release};
 pub(super) struct Bundle {
     frontend: Frontend,
     manager: Option<Manager>,
+    /// What is installed for it, where that depends on nothing else than what can be known.
+    packages: Option<Packages>,
     pub(super) build: Build,
 }
 
@@ -33,24 +36,49 @@ impl Bundle {
         let manager = Manager::by_lock(cx, &frontend.directory)?;
         let key = key(cx, &frontend, manager.as_ref())?;
         let build = Build { kind: KIND, of: frontend.directory.clone(), key };
-        Ok(Self { frontend, manager, build })
+        let packages = packages::build(cx, &frontend, manager.as_ref())?;
+        Ok(Self { frontend, manager, packages, build })
     }
 
     /// Sees to it that the outputs are in the release, and says how.
     pub(super) fn provide(&self, cx: &Context<'_>) -> Result<&'static str, StepError> {
         let directory = directory(cx, &self.frontend)?;
-        if let Some(entry) = self.build.find(cx)? {
-            cache::mark_used(cx, &entry)?;
+        let Provided { entry, cached } = self.build.provide(cx, |entry| {
+            self.run(cx, &directory)?;
+            self.store(cx, entry)
+        })?;
+        if cached {
+            // The next bundle needs them.
+            self.packages.iter().try_for_each(|packages| packages.keep(cx))?;
             self.restore(cx, &entry)?;
             return Ok("from the cache");
         }
-        let called = self.called(cx, &directory)?;
-        for words in self.words() {
-            cx.run(&command(cx, &words?, &directory, called.as_ref())?).map_err(explain)?;
-        }
-        self.store(cx)?;
         cx.host.remove(&directory.join("node_modules"))?;
         Ok("built")
+    }
+
+    /// Installs what the front end needs, and builds it.
+    fn run(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
+        let called = self.called(cx, directory)?;
+        let run = |words: Vec<String>| {
+            let command = command(cx, &words, directory, called.as_ref())?;
+            let limited = command.share(cx.run.config.build.share());
+            cx.run(&limited).map_err(|error| explain_killed(cx.run, error, explain_output))
+        };
+        let [install, build] = self.words();
+        let install = install?;
+        match &self.packages {
+            Some(packages) => packages.provide(cx, directory, || run(install))?,
+            None => run(install)?,
+        }
+        run(build?)
+    }
+
+    /// Why it has to be built, and whether its packages have to be installed for that.
+    pub(super) fn why_needed(&self, cx: &Context<'_>) -> HostResult<String> {
+        let why = self.build.why_needed(cx)?;
+        let there = self.packages.as_ref().map(|packages| packages.find(cx)).transpose()?.flatten();
+        Ok(if there.is_some() { format!("{why} (its packages are there)") } else { why })
     }
 
     /// The programs that the build begins with have to be there, or can be brought along.
@@ -90,10 +118,9 @@ impl Bundle {
         Ok(manager.called(cx, directory)?.map(|called| (manager.program(), called)))
     }
 
-    fn store(&self, cx: &Context<'_>) -> Result<(), StepError> {
-        let entry = self.build.begin(cx)?;
+    fn store(&self, cx: &Context<'_>, entry: &Path) -> Result<(), StepError> {
         for output in &self.frontend.outputs {
-            let (made, stored) = self.places(cx, &entry, output)?;
+            let (made, stored) = self.places(cx, entry, output)?;
             if cx.host.kind(&made)?.is_none() {
                 let directory = &self.frontend.directory;
                 return Err(StepError::Refused {
@@ -108,7 +135,7 @@ impl Bundle {
             }
             copy(cx, &made, &stored)?;
         }
-        Ok(self.build.complete(cx, &entry)?)
+        Ok(())
     }
 
     fn restore(&self, cx: &Context<'_>, entry: &Path) -> Result<(), StepError> {
@@ -162,13 +189,13 @@ fn leads_out(output: &str) -> StepError {
     }
 }
 
-fn copy(cx: &Context<'_>, from: &Path, to: &Path) -> HostResult<()> {
+pub(super) fn copy(cx: &Context<'_>, from: &Path, to: &Path) -> HostResult<()> {
     cx.host.make_dir(to.parent().unwrap_or(to))?;
     cx.host.copy_tree(from, to, &|progress| cx.progress(progress))
 }
 
 /// What installs and what builds.
-fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&'a str, &'a str) {
+pub(super) fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&'a str, &'a str) {
     let install = manager.map_or("npm install", Manager::install);
     let build = manager.map_or("npm run build", Manager::build);
     (frontend.install.as_deref().unwrap_or(install), frontend.build.as_deref().unwrap_or(build))
@@ -195,10 +222,14 @@ fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Resu
     }
     key = key.with(&format!("what is in {name}"), sources);
     // Bundlers put variables of the environment into what they make.
-    for (name, value) in environment(cx.run).iter().filter(|(name, _)| !is_of_the_caller(name)) {
-        key = key.with(&format!("the variable {name}"), value.reveal());
-    }
-    Ok(key)
+    Ok(with_variables(cx.run, key))
+}
+
+/// The key with each of the app's variables.
+pub(super) fn with_variables(run: &Run, key: CacheKey) -> CacheKey {
+    let env = environment(run);
+    let own = env.iter().filter(|(name, _)| !is_of_the_caller(name));
+    own.fold(key, |key, (name, value)| key.with(&format!("the variable {name}"), value.reveal()))
 }
 
 /// The app's variables without those that name the release.
@@ -208,39 +239,12 @@ fn environment(run: &Run) -> Variables {
     env
 }
 
-/// A hook and a terminal differ in these, and so do the paths of two releases.
+/// A hook and a terminal differ in these, and so do the paths of two releases; how many processors
+/// there are changes no bundle.
 fn is_of_the_caller(name: &str) -> bool {
-    INHERITED.contains(&name) || ["PATH", "VIRTUAL_ENV"].contains(&name)
-}
-
-/// The version of the server's node, if it is one that the project takes.
-fn fitting_node(cx: &Context<'_>, frontend: &Frontend) -> Result<String, StepError> {
-    let node = find(cx, "node")?;
-    let asked = Command::new(node, cx.run.layout.root()).args(["--version"]);
-    let mut version = String::new();
-    cx.host.run(&asked, &mut |line| line.clone_into(&mut version))?;
-    let package = detect::package(cx, &frontend.directory)?.unwrap_or_default();
-    let file = version_file(cx, &frontend.directory)?;
-    let file = file.as_ref().map(|(name, text)| (*name, text.as_str()));
-    match node_version::refusal(&version, package["engines"]["node"].as_str(), file) {
-        None => Ok(version),
-        Some(what) => Err(StepError::Refused {
-            what,
-            help: "install a Node.js that fits (https://nodejs.org), or change what the project asks for"
-                .to_owned(),
-        }),
-    }
-}
-
-fn version_file(cx: &Context<'_>, directory: &str) -> HostResult<Option<(&'static str, String)>> {
-    for directory in [directory, "."] {
-        for name in [".nvmrc", ".node-version"] {
-            if let Some(text) = detect::file(cx, directory, name)? {
-                return Ok(Some((name, String::from_utf8_lossy(&text).into_owned())));
-            }
-        }
-    }
-    Ok(None)
+    INHERITED.contains(&name)
+        || ["PATH", "VIRTUAL_ENV"].contains(&name)
+        || computed_names().any(|computed| computed == name)
 }
 
 fn no_command(words: &str) -> StepError {
@@ -268,10 +272,6 @@ fn command(
         None => Command::new(find(cx, &words[0])?, directory),
     };
     Ok(command.args(&words[1..]).env(env))
-}
-
-fn explain(error: StepError) -> StepError {
-    explain_killed(error, explain_output)
 }
 
 fn explain_output(error: StepError) -> StepError {

@@ -87,6 +87,11 @@ impl Manager {
         }
     }
 
+    /// Whether all that it installs lies in `node_modules`: Berry may put it anywhere.
+    pub(super) fn fills_node_modules(&self) -> bool {
+        self.kind != Kind::Berry
+    }
+
     /// The name of its program.
     pub(super) fn program(&self) -> &'static str {
         self.kind.program()
@@ -125,9 +130,9 @@ impl Manager {
             .var("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0")
             .var("COREPACK_ENABLE_NETWORK", "0")
             .limit(Duration::from_secs(60));
-        let mut version = String::new();
-        let exit = cx.host.run(&asked, &mut |line| line.clone_into(&mut version))?;
-        let fits = exit.success() && major(&version) == major(&self.version);
+        let (exit, lines) = cx.host.inquire(&asked)?;
+        let version = lines.last().map_or("", String::as_str);
+        let fits = exit.success() && major(version) == major(&self.version);
         Ok(fits.then_some(program))
     }
 

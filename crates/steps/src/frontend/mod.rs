@@ -3,6 +3,8 @@
 mod build;
 mod detect;
 mod manager;
+mod node;
+mod packages;
 mod prebuilt;
 
 use release_core::config::Frontend;
@@ -61,6 +63,7 @@ impl Step for Frontends {
     }
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
+        cache::forget(cx, packages::KIND)?;
         Ok(cache::forget(cx, KIND)?)
     }
 }
@@ -71,10 +74,10 @@ fn look(cx: &Context<'_>, frontend: Frontend) -> Result<(bool, String), StepErro
         prebuilt::problem(cx, prebuilt)?;
         return Ok((true, format!("taken from {prebuilt}")));
     }
-    let build = Bundle::new(cx, frontend)?.build;
-    Ok(match build.find(cx)? {
+    let bundle = Bundle::new(cx, frontend)?;
+    Ok(match bundle.build.find(cx)? {
         Some(entry) => (false, cache::since(cx, &entry)?),
-        None => (true, build.why_needed(cx)?),
+        None => (true, bundle.why_needed(cx)?),
     })
 }
 

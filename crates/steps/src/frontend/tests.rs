@@ -3,16 +3,22 @@ use release_core::config::Frontend;
 use release_testkit::{Answer, Commit, REVISION, Scene};
 
 use super::*;
+use crate::cache::tests::is_used;
 
 mod keys;
 mod managers;
 mod outputs;
+mod packages;
 
 const RELEASE: &str = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
 const PACKAGE: &str = r#"{"scripts": {"build": "vite build"}}"#;
 
 fn app() -> Commit {
-    Commit::new(REVISION)
+    app_at(REVISION)
+}
+
+fn app_at(revision: &str) -> Commit {
+    Commit::new(revision)
         .file("manage.py", "")
         .file("frontend/package.json", PACKAGE)
         .file("frontend/package-lock.json", "{}")
@@ -42,7 +48,8 @@ fn check_out(scene: &Scene) {
     let facts = &scene.facts;
     let (into, spare) = (facts.layout.checked_out(facts.release()), facts.layout.spare());
     let repo = facts.layout.repo();
-    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &into, &spare, &|_| {}).unwrap();
+    release_core::host::Git::checkout(&scene.host, &repo, &facts.revision, &into, &spare, None, &|_| {})
+        .unwrap();
 }
 
 fn next_release(scene: &mut Scene) -> String {
@@ -74,7 +81,7 @@ fn a_front_end_is_found_and_built_in_its_directory() {
     let entry = entries(&scene).remove(0);
     assert_eq!(scene.host.text(entry.join("outputs/frontend/dist/app.js")).as_deref(), Some("built"));
     assert!(scene.host.exists(entry.join(".complete")));
-    assert!(scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+    assert!(is_used(&scene, &entry, "20261120T101500Z-3f2c1a9"));
 }
 
 #[test]
@@ -99,10 +106,10 @@ fn undo_forgets_a_whole_bundle_and_removes_a_half_one() {
     scene.undo(&Frontends).unwrap();
     let entry = entries(&scene).remove(0);
     assert!(scene.host.exists(entry.join(".complete")));
-    assert!(!scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+    assert!(!is_used(&scene, &entry, "20261120T101500Z-3f2c1a9"));
 
     let scene = self::scene(app());
-    scene.host.fail_on("sync");
+    scene.host.fail_at("sync", "bundle");
     assert!(scene.run(&Frontends).is_err());
     assert_eq!(entries(&scene).len(), 1);
     scene.undo(&Frontends).unwrap();

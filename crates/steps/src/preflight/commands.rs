@@ -1,6 +1,7 @@
 //! The services' commands.
 
 use release_core::config::{Handover, Service};
+use release_core::cron::Entry;
 use release_core::layout::{Layout, SOCKET_PATH_LIMIT};
 use release_core::release::Generation;
 use release_core::server::Server;
@@ -27,18 +28,27 @@ pub(super) fn service_problems(layout: &Layout, service: &Service) -> Vec<Proble
             "choose another name",
         ));
     }
-    problems.extend(one_release_for_ever(layout, service));
-    if let Some((what, help)) = command_problem(&words(&service.command)) {
+    problems.extend(one_release_for_ever(layout, &format!("services.{name}"), &service.command));
+    let words = words(&service.command);
+    if let Some((what, help)) = command_problem(&words).or_else(|| port_problem(&words)) {
         problems.push(Problem::new(format!("services.{name}: its command {what}"), help));
     }
     problems
 }
 
+/// What stands against running `entry`.
+pub(super) fn entry_problems(layout: &Layout, entry: &Entry) -> Vec<Problem> {
+    let whose = format!("cron entry {}", entry.name);
+    let command = command_problem(&words(&entry.run));
+    let command = command.map(|(what, help)| Problem::new(format!("{whose}: its command {what}"), help));
+    one_release_for_ever(layout, &whose, &entry.run).into_iter().chain(command).collect()
+}
+
 /// A command that leads through `current`, or into one release, runs the code of another one than
 /// the release that it is started for.
-fn one_release_for_ever(layout: &Layout, service: &Service) -> Option<Problem> {
+fn one_release_for_ever(layout: &Layout, whose: &str, command: &str) -> Option<Problem> {
     let root = layout.root().display().to_string();
-    let expanded = service.command.replace("${RELEASE_ROOT}", &root).replace("$RELEASE_ROOT", &root);
+    let expanded = command.replace("${RELEASE_ROOT}", &root).replace("$RELEASE_ROOT", &root);
     let place = [layout.current(), layout.releases()].into_iter().find(|place| {
         let text = place.display().to_string();
         let ends =
@@ -47,8 +57,7 @@ fn one_release_for_ever(layout: &Layout, service: &Service) -> Option<Problem> {
     })?;
     Some(Problem::new(
         format!(
-            "services.{}: its command names {}, which is another release while a new one is tried",
-            service.name,
+            "{whose}: its command names {}, which is another release while a new one is tried",
             place.display()
         ),
         "name things from the release's top, where it is started: `gunicorn`, `--chdir web`, `$VIRTUAL_ENV/bin/…`",
@@ -83,6 +92,10 @@ fn command_problem(words: &[String]) -> Option<(String, String)> {
         let help = format!("put it into a script, or run `sh -c '… {operator} …'`");
         return Some((format!("uses `{operator}`, and no shell runs it"), help));
     }
+    None
+}
+
+fn port_problem(words: &[String]) -> Option<(String, String)> {
     let server = Server::of(words);
     let port = server.own_port(words)?;
     let what = format!("listens on port {} too, which two generations cannot share", port.port);

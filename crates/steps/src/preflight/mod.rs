@@ -1,5 +1,6 @@
 //! What would stop a deploy, found before the first change, and all of it at once.
 
+mod accounts;
 mod commands;
 mod live;
 mod nginx;
@@ -45,10 +46,21 @@ impl From<HostError> for Problem {
 /// Everything that would stop a deploy of `config`, as far as this machine can tell beforehand.
 pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [places, space, linked_files, env_file, manager, held_ports] {
+    for check in [places, space, linked_files] {
+        check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
+    }
+    problems.extend(service_problems(host, layout, config));
+    problems
+}
+
+/// Everything that would keep the services of a release that is built from running by `config`.
+pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for check in [env_file, accounts::accounts, manager, held_ports, crontab] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
+    problems.extend(config.cron.iter().flat_map(|entry| commands::entry_problems(layout, entry)));
     problems
 }
 
@@ -62,7 +74,7 @@ fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Probl
     if let Some((what, help)) = not_a_link(host, layout)? {
         problems.push(Problem::new(what, help));
     }
-    let inner = [layout.releases(), layout.shared(), layout.cache(), layout.state()];
+    let inner = [layout.releases(), layout.shared(), layout.state()].into_iter().chain(cache_places(layout));
     let mut places = vec![layout.root().to_path_buf()];
     for place in inner {
         // What is absent yet is made, and then it is the root that must be writable.
@@ -81,14 +93,36 @@ fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Probl
                 format!("move it away: `mv {path} {path}.before`"),
             ));
         } else if !host.is_writable(&place)? {
-            let path = place.display();
-            problems.push(Problem::new(
-                format!("this user may not write in {path}"),
-                format!("give it to the user who deploys: `sudo chown -R \"$USER\" {path}`"),
-            ));
+            problems.push(not_writable(layout, &place));
         }
     }
     Ok(())
+}
+
+/// Where a deploy makes files in the cache.
+fn cache_places(layout: &Layout) -> Vec<PathBuf> {
+    let below = ["venv", "bundle", "node", "tool"].map(|kind| layout.cache().join(kind));
+    let ours = [layout.cache(), layout.cache_locks(), layout.cache_roots(), layout.cache_trash()];
+    ours.into_iter().chain(below).collect()
+}
+
+fn not_writable(layout: &Layout, place: &Path) -> Problem {
+    let path = place.display();
+    let what = format!("this user may not write in {path}");
+    let cache = layout.cache();
+    if cache == layout.own_cache() || !place.starts_with(&cache) {
+        return Problem::new(
+            what,
+            format!("give it to the user who deploys: `sudo chown -R \"$USER\" {path}`"),
+        );
+    }
+    let cache = cache.display();
+    // The directories below keep the group, so that it is said once and for all.
+    let help = format!(
+        "let a group of all users who share it write there: `sudo chgrp -R GROUP {cache}; sudo find {cache} \
+         -maxdepth 1 -type d -exec chmod 2775 {{}} +`"
+    );
+    Problem::new(what, help)
 }
 
 /// A deploy needs this much at least, however small the app.
@@ -158,6 +192,11 @@ fn linked_files(
         }
     }
     Ok(())
+}
+
+/// A user whom `/etc/cron.allow` keeps out may have none.
+fn crontab(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
+    if config.cron.is_empty() { Ok(()) } else { host.crontab().map(drop) }
 }
 
 fn env_file(

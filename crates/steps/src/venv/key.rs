@@ -16,8 +16,8 @@ pub(super) fn key(cx: &Context<'_>, wanted: &Wanted) -> Result<CacheKey, StepErr
         .shown("the interpreter", &about.executable)
         .with("the interpreter's build", &about.build)
         .shown("the platform", &about.platform)
-        // Its scripts hold the path: in a root that was moved they would not start.
-        .shown("the root", &cx.run.layout.root().display().to_string())
+        // Its scripts hold the path: in a cache that was moved they would not start.
+        .shown("the cache", &cx.run.layout.cache().display().to_string())
         .shown("the installer", &wanted.tool.name())
         // In this order they are installed, whatever they include.
         .shown("what is installed from", &wanted.source.name());

@@ -4,6 +4,7 @@ use release_core::config::{Installer, Python};
 use release_testkit::{Answer, Commit, Node, REVISION, Scene};
 
 use super::*;
+use crate::cache::tests::is_used;
 
 mod keys;
 mod tools;
@@ -46,7 +47,7 @@ fn the_environment_is_built_in_its_place_and_linked() {
     assert_eq!(target, Path::new("../../cache/venv").join(entry.file_name().unwrap()));
     assert!(scene.host.exists(format!("{RELEASE}/venv/bin/python")));
     assert!(scene.host.exists(entry.join(".complete")));
-    assert!(scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+    assert!(is_used(&scene, &entry, "20261120T101500Z-3f2c1a9"));
     let pip = scene.host.commands_with("pip install").remove(0);
     assert_eq!(pip.program, entry.join("bin/python"));
     let args = "-m pip install --no-input --disable-pip-version-check --progress-bar off -r requirements.txt";
@@ -113,7 +114,7 @@ fn undo_forgets_a_whole_environment_and_removes_a_half_one() {
     scene.undo(&Venv).unwrap();
     let entry = entries(&scene).remove(0);
     assert!(scene.host.exists(entry.join(".complete")));
-    assert!(!scene.host.exists(entry.join("used-by/20261120T101500Z-3f2c1a9")));
+    assert!(!is_used(&scene, &entry, "20261120T101500Z-3f2c1a9"));
 
     let scene = self::scene();
     scene
@@ -234,17 +235,14 @@ fn without_the_cache_a_second_one_is_built_beside_the_first_and_used_from_then_o
     assert!(matches!(scene.run(&Venv).unwrap(), Outcome::Skipped(_)), "a second run is one run");
     assert_eq!(scene.host.commands_with("pip install").len(), 2);
     assert_eq!(scene.host.commands_with("pip install")[1].env["PIP_NO_CACHE_DIR"].reveal(), "1");
-    assert!(
-        scene.host.exists(first.join("used-by/20261120T101500Z-3f2c1a9")),
-        "an older release runs from it"
-    );
+    assert!(is_used(&scene, &first, "20261120T101500Z-3f2c1a9"), "an older release runs from it");
     assert_eq!(
         next(&mut scene, "20261122T101500Z-3f2c1a9", false),
         Outcome::DoneWith("from the cache".to_owned())
     );
     let second =
         Path::new("/srv/shop/cache/venv").join(format!("{}-2", first.file_name().unwrap().to_str().unwrap()));
-    assert!(scene.host.exists(second.join("used-by/20261122T101500Z-3f2c1a9")));
+    assert!(is_used(&scene, &second, "20261122T101500Z-3f2c1a9"));
     assert_eq!(entries(&scene), [first, second]);
 }
 

@@ -1,3 +1,4 @@
+use release_core::config::{Handover, Instances, Service};
 use release_core::host::{Clock, Services, SocketUse};
 use release_core::layout::Layout;
 use release_core::step::{Look, Outcome};
@@ -116,4 +117,57 @@ fn a_program_that_failed_is_started_again() {
     assert_eq!(scene.run(&Boot).unwrap(), Outcome::Done);
     assert!(scene.host.states().unwrap().iter().all(|state| state.state.is_alive()));
     assert!(scene.host.elapsed().is_zero(), "a boot waits for nothing");
+}
+
+#[test]
+fn each_instance_is_a_program_of_its_own_in_the_order_of_the_services() {
+    let mut scene = first_deploy();
+    let web = scene.facts.config.services[0].clone();
+    let named = |name: &str, handover, instances| Service {
+        name: name.to_owned(),
+        handover,
+        instances,
+        ..web.clone()
+    };
+    scene.facts.config.services = vec![
+        named("logs", Handover::Replace, Instances::Number(1)),
+        named("worker", Handover::Overlap, Instances::Cores),
+        web.clone(),
+    ];
+    scene.run(&Boot).unwrap();
+    let started: Vec<String> = scene
+        .host
+        .effects()
+        .iter()
+        .filter_map(|effect| effect.strip_prefix("start ").map(str::to_owned))
+        .collect();
+    let generation = &scene.facts.generation;
+    let names = ["logs", "worker.1", "worker.2", "worker.3", "worker.4", "web"];
+    assert_eq!(
+        started,
+        names.map(|name| generation.program(name)),
+        "nothing else runs that they could disturb"
+    );
+    let programs = scene.host.programs();
+    let second = programs.iter().find(|program| program.name == generation.program("worker.2")).unwrap();
+    assert!(second.command.ends_with(&["--instance".to_owned(), "2".to_owned()]), "{:?}", second.command);
+    assert_eq!((second.order, programs.iter().map(|program| program.order).max()), (2, Some(3)));
+    scene.undo(&Boot).unwrap();
+    assert!(known(&scene).is_empty());
+}
+
+#[test]
+fn a_service_of_another_user_can_read_its_release_and_make_its_socket() {
+    let mut scene = first_deploy();
+    let (layout, release) = (scene.facts.layout.clone(), scene.facts.release().clone());
+    scene.facts.config.services[0].process.user = Some("shop".to_owned());
+    scene.host.add_user("shop", 1000);
+    scene.host.put_file(layout.revision_file(&release), "");
+    scene.host.hide(layout.release(&release));
+    let error = scene.run(&Boot).unwrap_err().to_string();
+    assert!(error.starts_with("the user `shop` of services.web may not read"), "{error}");
+    assert!(known(&scene).is_empty());
+    scene.host.act_as(1000);
+    scene.run(&Boot).unwrap();
+    assert_eq!(scene.host.owner(&layout.run(&release)).as_deref(), Some("shop"), "from the first attempt");
 }

@@ -32,6 +32,9 @@ fn service(name: &str, handover: Handover) -> Service {
         stop: None,
         optional: false,
         env: Default::default(),
+        instances: Default::default(),
+        process: Default::default(),
+        log: Default::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod activate;
 mod boot;
+mod cron;
 mod drain;
 mod hand_over;
 mod health_check;

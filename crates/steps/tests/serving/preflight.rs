@@ -1,4 +1,4 @@
-use release_core::config::{Config, Frontend};
+use release_core::config::{Bound, Config, Frontend, Resource, Size};
 use release_core::layout::Layout;
 use release_steps::preflight::{Problem, builder_problems, problems};
 use release_testkit::{Answer, Commit, FakeHost, REVISION, Scene, a_config};
@@ -148,6 +148,63 @@ fn an_env_file_that_was_named_must_be_there() {
     let mut config = a_config();
     config.env_file = "shop.env".to_owned();
     assert_eq!(whats(&found(&server(), &config)), ["the env file /srv/shop/shared/shop.env does not exist"]);
+}
+
+#[test]
+fn users_groups_and_limits_that_cannot_be_had_are_told() {
+    let host = server();
+    let mut config = a_config();
+    let process = &mut config.services[0].process;
+    process.user = Some("shop".to_owned());
+    process.group = Some("web".to_owned());
+    assert_eq!(
+        whats(&found(&host, &config)),
+        ["services.web.group: there is no group `web`", "services.web.user: there is no user `shop`"]
+    );
+    host.add_user("shop", 1000);
+    host.add_user("web", 1001);
+    assert_eq!(found(&host, &config), []);
+    host.hide("/srv/shop");
+    assert_eq!(whats(&found(&host, &config)), ["the user `shop` may not enter /srv/shop"]);
+    host.act_as(1002);
+    host.set_hard_limit(1024);
+    let process = &mut config.services[0].process;
+    process.nice = Some(-5);
+    process.limits = [(Resource::Nofile, Bound::Unlimited), (Resource::Core, Bound::At(Size(0)))].into();
+    assert_eq!(
+        whats(&found(&host, &config)),
+        [
+            "services.web.limits.nofile: unlimited is more than the 1024 that may be had here",
+            "services.web.nice: only root may go to -5",
+            "services.web.group: only root may start it in `web`",
+            "services.web.user: only root may start it as `shop`",
+        ]
+    );
+}
+
+#[test]
+fn sockets_have_one_owner_and_linked_files_can_be_read() {
+    let host = server();
+    host.add_user("shop", 1000);
+    host.add_user("api", 1001);
+    let mut config = a_config();
+    config.services[0].process.user = Some("shop".to_owned());
+    config.linked_dirs = vec!["media".to_owned()];
+    config.linked_files = vec![".env".to_owned()];
+    for path in ["/srv/shop/shared/media/a", "/srv/shop/shared/.env"] {
+        host.put_file(path, "");
+    }
+    host.hide("/srv/shop/shared");
+    assert_eq!(whats(&found(&host, &config)), ["the user `shop` may not read /srv/shop/shared/media"]);
+    let mut other = config.services[0].clone();
+    other.name = "api".to_owned();
+    other.process.user = Some("api".to_owned());
+    config.services.push(other);
+    config.linked_dirs.clear();
+    assert_eq!(
+        whats(&found(&host, &config)),
+        ["services listen as `shop` and as `api`, and only one can own the sockets' directory"]
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use release_core::release::{Generation, ReleaseId};
 use release_core::step::{Look, Outcome};
-use release_steps::prune::Prune;
+use release_steps::prune::{Prune, waste};
 use release_testkit::Scene;
 
 fn release(day: u32) -> ReleaseId {
@@ -135,7 +135,9 @@ fn what_only_removed_releases_used_leaves_the_cache() {
     for day in 1..=3 {
         let entry = scene.facts.layout.cached("venv", &format!("key{day}"));
         scene.host.put_file(entry.join(".complete"), "");
-        scene.host.put_file(entry.join("used-by").join(release(day).as_str()), "x");
+        let registration = scene.facts.layout.cache_registration();
+        scene.host.put_file(registration.join("root"), "/srv/shop");
+        scene.host.put_file(registration.join(format!("{}/venv/key{day}", release(day))), "");
     }
     let note = format!("removed {}", release(1));
     assert_eq!(scene.run(&Prune).unwrap(), Outcome::DoneWith(note));
@@ -169,4 +171,38 @@ fn the_newest_that_goes_is_where_the_next_checkout_begins() {
     assert!(!scene.host.exists(spare.tree.join("of-an-earlier-one.py")));
     assert_eq!(mentions(&scene, 1), [""; 0].map(PathBuf::from));
     assert_eq!(mentions(&scene, 2), [""; 0].map(PathBuf::from));
+}
+
+#[test]
+fn a_pinned_release_stays_until_its_pin_is_taken_away() {
+    let scene = released(1..=4, 2);
+    let pin = scene.facts.layout.pins().join(release(1).as_str());
+    scene.host.put_file(&pin, "");
+    scene.run(&Prune).unwrap();
+    assert_eq!(left(&scene), days([1, 3, 4]));
+    release_core::host::Files::remove(&scene.host, &pin).unwrap();
+    scene.run(&Prune).unwrap();
+    assert_eq!(left(&scene), days(3..=4));
+}
+
+#[test]
+fn what_would_go_is_what_goes() {
+    let scene = released(1..=4, 2);
+    let layout = &scene.facts.layout;
+    scene.host.put_file(layout.release(&release(1)).join("big"), "12345");
+    scene.host.put_file(layout.checked_out(&release(2)).record, "");
+    scene.host.put_file(layout.spare().tree.join("old"), "123");
+    scene.host.put_file(layout.cached("venv", "unused").join("lib"), "1234567");
+    scene.host.put_file(layout.trash().join("left/over"), "12");
+    scene.host.put_file(layout.repo().join("objects/pack/tmp_pack_1"), "1");
+    scene.host.put_file(layout.repo().join("objects/pack/pack-1.pack"), "1");
+    let before = scene.host.all();
+    let found = waste(&scene.context("prune")).unwrap();
+    assert_eq!(scene.host.all(), before);
+    let told: Vec<_> = found.wasted.iter().map(|one| (one.kind, one.bytes)).collect();
+    assert_eq!(told, [("release", 5), ("release", 3), ("venv", 7), ("mirror", 1), ("trash", 2)]);
+    scene.run(&Prune).unwrap();
+    assert!(found.wasted.iter().all(|one| !scene.host.exists(&one.path)));
+    assert!(scene.host.exists(layout.repo().join("objects/pack/pack-1.pack")));
+    assert_eq!(waste(&scene.context("prune")).unwrap().wasted, []);
 }

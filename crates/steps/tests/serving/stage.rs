@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use release_core::config::Manager;
+use release_core::config::{Log, Manager};
 use release_core::host::{Address, Clock, Files, Services};
 use release_core::layout::Layout;
 use release_core::release::Generation;
@@ -60,6 +60,8 @@ pub(crate) fn start(scene: &Scene, generation: &Generation) {
         stop_wait: std::time::Duration::from_secs(40),
         climb: Vec::new(),
         log: layout.service_log(&name),
+        rotation: Log::default(),
+        order: 1,
         restart: true,
         notifies: false,
         manager: Manager::Supervisord,

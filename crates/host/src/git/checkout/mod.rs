@@ -2,6 +2,7 @@
 
 mod attributes;
 mod blobs;
+mod like;
 mod list;
 mod modules;
 mod names;
@@ -26,6 +27,7 @@ use super::{because, failed, open};
 use crate::UnixHost;
 use crate::files;
 use attributes::Attributes;
+use like::Like;
 use list::{Entry, List};
 use record::{Known, Stamp};
 use spare::{Taken, take_over};
@@ -38,6 +40,7 @@ pub(super) fn checkout(
     revision: &Revision,
     into: &CheckedOut,
     spare: &CheckedOut,
+    like: Option<&CheckedOut>,
     progress: &dyn Fn(Progress),
 ) -> HostResult<Written> {
     host.interruption.check()?;
@@ -48,7 +51,8 @@ pub(super) fn checkout(
         fs::create_dir_all(files::parent(path)).map_err(files::failed("make the directory of", path))?;
     }
     let checkout = Checkout { host, progress, depth: 0 };
-    let top = Top { record: &into.record, spare };
+    let like = like.and_then(Like::read);
+    let top = Top { record: &into.record, spare, like: like.as_ref() };
     checkout.commit(&repository, commit, &into.tree, Some(&top)).map_err(|error| match &error {
         HostError::Git { help, .. } => {
             let help = help.clone();
@@ -68,6 +72,7 @@ pub(super) fn strip(tree: &CheckedOut) -> HostResult<()> {
 struct Top<'a> {
     record: &'a Path,
     spare: &'a CheckedOut,
+    like: Option<&'a Like>,
 }
 
 /// One checkout, or that of a submodule within it.
@@ -90,7 +95,9 @@ impl Checkout<'_> {
         let tree = tree.map_err(|error| failed(format!("cannot read {commit}"), error))?;
         let mut list = List::of(repository, &tree)?;
         let program = Program { repository: repository.path(), run: self.host.run.as_ref() };
-        let writer = Writer { program, into, interruption: &self.host.interruption, progress: self.progress };
+        let like = top.and_then(|top| top.like);
+        let interruption = &self.host.interruption;
+        let writer = Writer { program, into, like, interruption, progress: self.progress };
         let by_git = if list.has_attributes {
             Some(Attributes::take(&writer, &tree.id().to_string(), &mut list)?)
         } else {
@@ -118,7 +125,8 @@ impl Checkout<'_> {
             .collect();
         let taken = list.entries.len() - missing.len();
         let stamps = writer.write(&missing, by_git + taken)?;
-        let mut written = Written { files: by_git + list.entries.len(), taken };
+        let cloned = like.map_or(0, Like::count);
+        let mut written = Written { files: by_git + list.entries.len(), taken, cloned };
         for module in &modules {
             written.files += module.check_out(self, repository, into)?.files;
         }

@@ -16,6 +16,7 @@ use release_core::event::Progress;
 use release_core::host::HostResult;
 
 use super::blobs::Blobs;
+use super::like::Like;
 use super::list::{Entry, Mode};
 use super::record::Stamp;
 use crate::files::failed;
@@ -31,6 +32,7 @@ const POLL: Duration = Duration::from_millis(50);
 pub(super) struct Writer<'a> {
     pub program: Program<'a>,
     pub into: &'a Path,
+    pub like: Option<&'a Like>,
     pub interruption: &'a Interruption,
     pub progress: &'a dyn Fn(Progress),
 }
@@ -44,8 +46,8 @@ impl Writer<'_> {
         let (told, signs) = mpsc::channel();
         thread::scope(|scope| {
             for _ in 0..cores().min(chunks.len()) {
-                let (program, into) = (self.program, self.into);
-                let hand = Hand { program, into, chunks: &chunks, next: &next, stop: &stop };
+                let (program, into, like) = (self.program, self.into, self.like);
+                let hand = Hand { program, into, like, chunks: &chunks, next: &next, stop: &stop };
                 let told = told.clone();
                 scope.spawn(move || hand.work(&told));
             }
@@ -89,6 +91,7 @@ fn cores() -> usize {
 struct Hand<'a> {
     program: Program<'a>,
     into: &'a Path,
+    like: Option<&'a Like>,
     chunks: &'a [&'a [&'a Entry]],
     next: &'a AtomicUsize,
     stop: &'a AtomicBool,
@@ -114,13 +117,22 @@ impl Hand<'_> {
     }
 
     fn chunk(&self, blobs: &mut Blobs<'_>, chunk: &[&Entry]) -> HostResult<Vec<Stamp>> {
-        let asked = blobs.ask(chunk.iter().map(|entry| entry.id));
+        let clones = chunk.iter().map(|entry| self.clone(entry)).collect::<HostResult<Vec<_>>>()?;
+        let missing = chunk.iter().zip(&clones).filter(|(_, clone)| clone.is_none());
+        let asked = blobs.ask(missing.map(|(entry, _)| entry.id));
         asked.map_err(failed("ask git for the files of", self.into))?;
-        let write = |entry: &&Entry| {
+        let mut write = |(entry, clone): (&&Entry, Option<Stamp>)| {
             let path = self.into.join(&entry.path);
-            put(blobs, entry.mode, &path).map_err(failed("write", &path))
+            clone.map_or_else(|| put(blobs, entry.mode, &path).map_err(failed("write", &path)), Ok)
         };
-        chunk.iter().map(write).collect()
+        chunk.iter().zip(clones).map(&mut write).collect()
+    }
+
+    /// The file from a tree that is like this one, if that can be.
+    fn clone(&self, entry: &Entry) -> HostResult<Option<Stamp>> {
+        let Some(like) = self.like else { return Ok(None) };
+        let path = self.into.join(&entry.path);
+        like.clone_to(entry, &path).map_err(failed("write", &path))
     }
 }
 

@@ -84,7 +84,14 @@ impl Scene {
         into: &Path,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written> {
-        self.host.checkout(&self.mirror(), revision, &self.noted(into), &self.noted(&self.spare()), progress)
+        self.host.checkout(
+            &self.mirror(),
+            revision,
+            &self.noted(into),
+            &self.noted(&self.spare()),
+            None,
+            progress,
+        )
     }
 
     /// A tree with its record beside it.

@@ -117,7 +117,8 @@ fn programs_come_back_with_the_manager() {
     shop.private().ensure().unwrap();
     assert_eq!((shop.manager_pid(), shop.pid("web-1")), (manager, web));
     shop.host.stop_manager().unwrap();
-    assert!(!is_alive(manager) && !is_alive(web));
+    // One that is just ending has no command line any more by which it was known.
+    until("both have ended", || !is_alive(manager) && !is_alive(web));
     assert!(!shop.layout.supervisor_socket().exists() && !shop.layout.supervisor_pid().exists());
     assert_eq!(shop.host.states().unwrap(), []);
     shop.stop("web-2");

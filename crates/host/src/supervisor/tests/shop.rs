@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use release_core::config::Manager;
+use release_core::config::{Log, Manager};
 use release_core::host::Services;
 use release_core::layout::Layout;
 use release_core::service::{Program, ProgramState};
@@ -61,6 +61,8 @@ impl Shop {
             stop_wait: Duration::from_secs(5),
             climb: Vec::new(),
             log: self.layout.service_log(name),
+            rotation: Log::default(),
+            order: 1,
             restart: true,
             notifies: false,
             manager: Manager::Supervisord,

@@ -1,14 +1,19 @@
 //! Removes old releases, and what only they used.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+mod find;
+mod waste;
+
+use std::path::Path;
 
 use release_core::host::HostResult;
 use release_core::release::ReleaseId;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::cache::prune_cache;
+use crate::cache;
+use find::{find, release_at};
+
+pub use waste::{Kept, Waste, Wasted, waste};
 
 /// Removes the releases that `keep` does not keep.
 #[derive(Clone, Copy, Debug)]
@@ -51,16 +56,16 @@ impl Step for Prune {
         if !removed.is_empty() {
             notes.push(format!("removed {}", names(&removed)));
         }
-        let freed = prune_cache(cx)?;
+        let garbage = cache::collect(cx)?;
+        let freed: u64 = garbage.unused.iter().map(|unused| unused.bytes).sum();
+        warn_of(cx, remove_leftovers(cx));
         if freed > 0 {
             notes.push(format!("freed {} MB of the cache", freed.div_ceil(1_000_000)));
         }
         warn_of(cx, forget_gone(cx));
         warn_of(cx, cx.host.tidy(&cx.run.layout.repo()));
-        for (release, pids) in &found.in_use {
-            let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-            notes.push(format!("kept {release}: processes {} use it", pids.join(", ")));
-        }
+        notes.extend(found.in_use.iter().map(|(release, pids)| in_use(release, pids)));
+        notes.extend(garbage.in_use.iter().map(|entry| in_use(entry.path.display(), &entry.pids)));
         if notes.is_empty() {
             Ok(Outcome::Skipped(NOTHING.to_owned()))
         } else {
@@ -71,47 +76,6 @@ impl Step for Prune {
     fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
         Ok(())
     }
-}
-
-/// What stands in `releases/` besides what is kept.
-#[derive(Default)]
-struct Found {
-    old: Vec<ReleaseId>,
-    in_use: Vec<(ReleaseId, Vec<u32>)>,
-    foreign: Vec<PathBuf>,
-}
-
-fn find(cx: &Context<'_>) -> HostResult<Found> {
-    let layout = &cx.run.layout;
-    let kept = kept(cx.run);
-    let active = cx.host.read_link(&layout.current())?;
-    let mut found = Found::default();
-    for path in cx.host.list(&layout.releases())? {
-        let Some(release) = release_at(&path) else {
-            found.foreign.push(path);
-            continue;
-        };
-        if kept.contains(&release) || active == Some(layout.current_target(&release)) {
-            continue;
-        }
-        match cx.host.using(&path)?.as_slice() {
-            [] => found.old.push(release),
-            pids => found.in_use.push((release, pids.to_vec())),
-        }
-    }
-    Ok(found)
-}
-
-fn release_at(path: &Path) -> Option<ReleaseId> {
-    path.file_name()?.to_str()?.parse().ok()
-}
-
-/// The active release, the one to go back to, and the newest good ones.
-fn kept(run: &Run) -> BTreeSet<ReleaseId> {
-    let others = run.good.iter().filter(|release| *release != run.release());
-    let newest = others.take(run.config.keep.saturating_sub(1));
-    let previous = run.previous.iter().map(|previous| &previous.release);
-    newest.chain(previous).chain([run.release()]).cloned().collect()
 }
 
 /// The tree of the newest is where the next checkout begins, without what became of it since.
@@ -144,6 +108,12 @@ fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
     cx.host.remove(&layout.migrations_record(release))?;
     cx.host.remove(&layout.checked_out(release).record)?;
     cx.host.remove(&layout.log_dir(release))?;
+    let of_generation = format!("{release}-g");
+    for record in cx.host.list(&layout.release_records())? {
+        if record.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&of_generation)) {
+            cx.host.remove(&record)?;
+        }
+    }
     let mark = format!("-{release}-g");
     for log in cx.host.list(parent(&layout.service_log("any")))? {
         if log.file_name().is_some_and(|name| name.to_string_lossy().contains(&mark)) {
@@ -156,6 +126,11 @@ fn forget(cx: &Context<'_>, release: &ReleaseId) -> HostResult<()> {
 /// What a killed run did not get to.
 fn empty_trash(cx: &Context<'_>) -> HostResult<()> {
     cx.host.list(&cx.run.layout.trash())?.iter().try_for_each(|path| cx.host.remove(path))
+}
+
+/// What fetches that were killed left in the mirror. The caller holds the root's lock.
+fn remove_leftovers(cx: &Context<'_>) -> HostResult<()> {
+    find::leftovers(cx)?.iter().try_for_each(|path| cx.host.remove(path))
 }
 
 /// What is known of a release that is gone, such as a deploy that failed, stays as long as there
@@ -183,6 +158,11 @@ fn warn_of(cx: &Context<'_>, result: HostResult<()>) -> bool {
         cx.warn(error.in_one_line());
     }
     failed.is_none()
+}
+
+fn in_use(what: impl std::fmt::Display, pids: &[u32]) -> String {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    format!("kept {what}: processes {} use it", pids.join(", "))
 }
 
 fn names(releases: &[ReleaseId]) -> String {

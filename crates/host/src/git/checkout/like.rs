@@ -1,0 +1,91 @@
+//! A tree that is like the one to be written: a file that nobody touched since its checkout can
+//! share its blocks with ours, where the file system copies on write. A hard link could not: what
+//! an app writes to one would change in both.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use git2::Oid;
+use release_core::host::CheckedOut;
+use rustix::fs::{OFlags, ioctl_ficlone};
+
+use super::list::{Entry, Mode};
+use super::record::{self, Known, Stamp};
+use crate::files;
+
+/// The tree, and how it was when it was checked out.
+#[derive(Debug)]
+pub(super) struct Like {
+    tree: PathBuf,
+    files: HashMap<PathBuf, (Oid, Stamp)>,
+    refused: AtomicBool,
+    cloned: AtomicUsize,
+}
+
+impl Like {
+    /// The tree, if there is a record of it, and blocks can be shared where it is.
+    pub(super) fn read(tree: &CheckedOut) -> Option<Self> {
+        if !can_clone(&tree.record) {
+            return None;
+        }
+        let mut files = HashMap::new();
+        let is_whole = record::read(&tree.record, &mut |path, known| {
+            if let Known::File(id, stamp) = known {
+                files.insert(path.to_owned(), (id, stamp));
+            }
+        });
+        let (refused, cloned) = (AtomicBool::new(false), AtomicUsize::new(0));
+        is_whole.is_ok_and(|whole| whole).then(|| Self { tree: tree.tree.clone(), files, refused, cloned })
+    }
+
+    /// How many files were made that share blocks with it.
+    pub(super) fn count(&self) -> usize {
+        self.cloned.load(Ordering::Relaxed)
+    }
+
+    /// Makes `into` a clone of the same file; `None`, and nothing is there, where that cannot be.
+    pub(super) fn clone_to(&self, entry: &Entry, into: &Path) -> io::Result<Option<Stamp>> {
+        let bits = match entry.mode {
+            Mode::Link => return Ok(None),
+            Mode::File => 0o666,
+            Mode::Executable => 0o777,
+        };
+        let Some(from) = self.same(entry) else { return Ok(None) };
+        let to = OpenOptions::new().write(true).create_new(true).mode(bits).open(into)?;
+        if ioctl_ficlone(&to, &from).is_err() {
+            // It cannot here: who asks for the next file need not try.
+            self.refused.store(true, Ordering::Relaxed);
+            fs::remove_file(into)?;
+            return Ok(None);
+        }
+        self.cloned.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(Stamp::of(&to.metadata()?)))
+    }
+
+    /// The file with these contents, if it is as it was checked out.
+    fn same(&self, entry: &Entry) -> Option<File> {
+        if self.refused.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (id, stamp) = self.files.get(entry.path.as_path())?;
+        if *id != entry.id || !stamp.fits(entry.mode) {
+            return None;
+        }
+        let flags = OFlags::NOFOLLOW.bits().cast_signed();
+        let path = self.tree.join(&entry.path);
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+        (Stamp::of(&file.metadata().ok()?) == *stamp).then_some(file)
+    }
+}
+
+/// Whether `file` could share its blocks with another one. Most file systems cannot, and then a
+/// record of many thousand lines need not be read.
+fn can_clone(file: &Path) -> bool {
+    let source = File::open(file);
+    let target = tempfile::tempfile_in(files::parent(file));
+    source.and_then(|source| Ok(ioctl_ficlone(target?, source)?)).is_ok()
+}

@@ -1,0 +1,127 @@
+//! The entries of cron, in a fake crontab.
+
+use release_core::config::Config;
+use release_core::cron::{Entry, Schedule};
+use release_core::host::Crontab;
+use release_core::step::{Look, Outcome, Step};
+use release_steps::cron::{AddEntries, KeepEntries, remove_entries};
+use release_steps::preflight;
+use release_testkit::{Scene, a_config};
+
+const MINE: &str = "17 3 * * * mine\n";
+
+fn entry(name: &str, at: &str) -> Entry {
+    let at = Schedule::parse(at).unwrap();
+    Entry { name: name.to_owned(), at, run: "true".to_owned(), env: Default::default() }
+}
+
+fn config(entries: &[Entry]) -> Config {
+    Config { cron: entries.to_vec(), ..a_config() }
+}
+
+/// A server where the entry `old` is installed, and a run to a release that has `new`.
+fn scene() -> Scene {
+    let mut scene = Scene::new();
+    scene.host.set_crontab(MINE);
+    scene.facts.config = config(&[entry("old", "@daily")]);
+    scene.run(&KeepEntries).unwrap();
+    scene.facts.config = config(&[entry("new", "0 5 * * *")]);
+    scene
+}
+
+fn crontab(scene: &Scene) -> String {
+    String::from_utf8(scene.host.crontab().unwrap()).unwrap()
+}
+
+/// The names that the crontab has, in order.
+fn names(scene: &Scene) -> Vec<String> {
+    let crontab = crontab(scene);
+    let names = crontab.lines().filter_map(|line| line.split_once(" cron run ")?.1.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn lines_are_added_first_and_old_ones_go_afterwards() {
+    let scene = scene();
+    assert_eq!(scene.look(&AddEntries).unwrap(), Look::Needed("add new to the crontab".to_owned()));
+    assert_eq!(scene.run(&AddEntries).unwrap(), Outcome::DoneWith("added new".to_owned()));
+    assert_eq!(names(&scene), ["old", "new"]);
+    let old = "take the old lines of old out of the crontab";
+    assert_eq!(scene.look(&KeepEntries).unwrap(), Look::Needed(old.to_owned()));
+    assert_eq!(scene.run(&KeepEntries).unwrap(), Outcome::Done);
+    assert_eq!(names(&scene), ["new"]);
+    assert!(crontab(&scene).starts_with(MINE));
+}
+
+#[test]
+fn a_second_run_writes_nothing() {
+    let scene = scene();
+    for step in [&AddEntries as &dyn Step, &KeepEntries] {
+        scene.run(step).unwrap();
+        let before = (crontab(&scene), scene.host.effects());
+        assert!(matches!(scene.run(step).unwrap(), Outcome::Skipped(_)), "{}", step.id());
+        assert!(matches!(scene.look(step).unwrap(), Look::Nothing(_)), "{}", step.id());
+        assert_eq!((crontab(&scene), scene.host.effects()), before);
+    }
+}
+
+#[test]
+fn undo_puts_back_what_was_there_and_only_what_this_run_changed() {
+    let mut scene = scene();
+    let before = crontab(&scene);
+    scene.undo(&AddEntries).unwrap();
+    assert_eq!(crontab(&scene), before, "it has not begun");
+    for _ in 0..2 {
+        scene.run(&AddEntries).unwrap();
+        scene.undo(&AddEntries).unwrap();
+        scene.undo(&AddEntries).unwrap();
+        assert_eq!(crontab(&scene), before);
+    }
+    scene.run(&AddEntries).unwrap();
+    let after = crontab(&scene);
+    scene.facts.id.0.push('x');
+    scene.undo(&AddEntries).unwrap();
+    assert_eq!(crontab(&scene), after, "another run added it");
+}
+
+#[test]
+fn a_stopped_app_has_no_lines_and_a_deploy_that_fails_brings_none_back() {
+    let scene = scene();
+    let layout = &scene.facts.layout;
+    assert!(remove_entries(&scene.host, layout).unwrap());
+    assert!(!remove_entries(&scene.host, layout).unwrap());
+    assert_eq!(crontab(&scene), MINE);
+    scene.run(&AddEntries).unwrap();
+    scene.undo(&AddEntries).unwrap();
+    assert_eq!(crontab(&scene), MINE);
+}
+
+#[test]
+fn an_app_without_entries_needs_no_crontab() {
+    let scene = Scene::new();
+    scene.host.forbid_crontab();
+    for step in [&AddEntries as &dyn Step, &KeepEntries] {
+        assert!(matches!(scene.look(step).unwrap(), Look::Nothing(_)));
+        assert!(matches!(scene.run(step).unwrap(), Outcome::Skipped(_)));
+        scene.undo(step).unwrap();
+    }
+    assert!(!remove_entries(&scene.host, &scene.facts.layout).unwrap());
+    assert!(scene.host.effects().is_empty(), "{:?}", scene.host.effects());
+}
+
+#[test]
+fn who_may_have_no_crontab_is_told_before_anything_happens() {
+    let scene = Scene::new();
+    scene.host.forbid_crontab();
+    let problems = |config: &Config| preflight::problems(&scene.host, &scene.facts.layout, config);
+    let found = problems(&config(&[entry("new", "@daily")]));
+    assert!(found.iter().any(|problem| problem.what.contains("not allowed")), "{found:?}");
+    assert!(!problems(&config(&[])).iter().any(|problem| problem.what.contains("crontab")));
+    let piped = Entry { run: "dump | gzip".to_owned(), ..entry("dump", "@daily") };
+    let found = problems(&config(&[piped]));
+    let what = "cron entry dump: its command uses `|`, and no shell runs it";
+    assert!(found.iter().any(|problem| problem.what == what), "{found:?}");
+    // A client of a database may name its port.
+    let port = Entry { run: "pg_dump --port 5432".to_owned(), ..entry("dump", "@daily") };
+    assert!(!problems(&config(&[port])).iter().any(|problem| problem.what.contains("port")));
+}
