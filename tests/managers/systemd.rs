@@ -59,7 +59,8 @@ fn a_users_own() {
     switch_under_load(&site, "systemd (user)");
     survive_kills(&site);
     assert_eq!(units(&container), Vec::<String>::new(), "nothing is the machine's");
-    assert!(services(&site).iter().all(|service| service["state"] == "running"));
+    // What has just come back is not trusted at once.
+    wait_until("both run", LIMIT, || services(&site).iter().all(|service| service["state"] == "running"));
     container.cut_power();
     container.power_on();
     site.before = container.enter_as_shop();
