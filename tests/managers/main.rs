@@ -8,7 +8,6 @@
 
 mod container;
 #[path = "../services/load.rs"]
-#[expect(dead_code, reason = "the services use the rest")]
 mod load;
 mod server;
 #[path = "../services/site.rs"]
