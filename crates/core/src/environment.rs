@@ -14,6 +14,9 @@ use crate::service::Program;
 pub const INHERITED: [&str; 9] =
     ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
 
+/// What a service takes over from its process manager besides: where it tells that it is up.
+pub const HANDED_DOWN: [&str; 1] = ["NOTIFY_SOCKET"];
+
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is computed from the machine's processors, by name.
