@@ -16,6 +16,7 @@ mod load;
 mod ports;
 mod proof;
 mod proxies;
+mod queues;
 mod servers;
 mod reload;
 mod settings;

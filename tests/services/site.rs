@@ -24,6 +24,8 @@ pub(crate) enum Pass {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) root: PathBuf,
+    /// The words of a command that runs another one elsewhere, as in a container; none for here.
+    pub(crate) before: Vec<String>,
     directory: TempDir,
 }
 
@@ -42,12 +44,12 @@ impl Site {
         in_repository(&work, &["add", "."]);
         in_repository(&work, &["commit", "-qm", "First"]);
         fs::write(root.join("release.yml"), format!("repository: {}\nkeep: 2\n", work.display())).unwrap();
-        Self { root, directory }
+        Self { root, before: Vec::new(), directory }
     }
 
     /// A new revision, in which `file` holds `text`.
     pub(crate) fn commit(&self, file: &str, text: &str) {
-        let work = self.directory.path().join("work");
+        let work = self.directory().join("work");
         fs::write(work.join(file), text).unwrap();
         in_repository(&work, &["commit", "-qam", "Next"]);
     }
@@ -64,15 +66,36 @@ impl Site {
         fs::write(self.root.join("release.yml"), text).unwrap();
     }
 
+    /// Starts `release`.
     pub(crate) fn start(&self, words: &[&str]) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_release"));
-        command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
+        self.start_program(&[&[env!("CARGO_BIN_EXE_release")], words].concat())
+    }
+
+    /// Starts any program where the site is.
+    pub(crate) fn start_program(&self, words: &[&str]) -> Running {
+        let words: Vec<&str> = self.before.iter().map(String::as_str).chain(words.iter().copied()).collect();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).env("RELEASE_ROOT", &self.root).current_dir("/");
         start(command, &self.directory.path().join("out"))
+    }
+
+    /// The directory of everything.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     #[track_caller]
     pub(crate) fn release(&self, words: &[&str]) -> Finished {
         self.start(words).finish()
+    }
+
+    /// Runs `release` as a shell's `command &` does, or `nohup`: with signals ignored that services may need.
+    #[track_caller]
+    pub(crate) fn release_ignoring_interrupts(&self, words: &[&str]) -> Finished {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' INT QUIT HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_release")]);
+        command.args(words).env("RELEASE_ROOT", &self.root).current_dir("/");
+        start(command, &self.directory.path().join("out")).finish()
     }
 
     /// What a command tells scripts.

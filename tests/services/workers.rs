@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::broker::{Enqueuer, LIMIT, Redis, key, switches};
+use crate::broker::{Enqueuer, LIMIT, Redis, free_port, key, switches};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -54,4 +54,68 @@ fn beat_silence(redis: &Redis) -> f64 {
     let most = lived + switches() as f64 + 2.0;
     assert!((ticks.len() as f64) <= most, "{} ticks in {lived:.1} s: two beats ran", ticks.len());
     ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+}
+
+#[test]
+fn a_worker_that_finishes_is_shown_and_outlives_release() {
+    let redis = Redis::start();
+    let site = Site::of("workers");
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    site.switch();
+    assert_eq!(Client::socket(&site.socket()).get("/long?key=long&seconds=25").unwrap().status, 200);
+    wait_until("the task has begun", LIMIT, || !redis.list("begun").is_empty());
+    site.commit("revision.py", "CODE = 1\n");
+    let deploy = site.start(&["deploy", "main"]);
+    wait_until("the old worker is shown as draining", LIMIT, || draining(&site).is_some());
+    deploy.signal(rustix::process::Signal::KILL);
+    deploy.finish();
+    let told = draining(&site).expect("nobody ended it");
+    assert_eq!((&told["tasks_left"], told["until"].is_string()), (&1.into(), true), "{told}");
+    site.release(&["status"])
+        .exits(0)
+        .says("slow of")
+        .says(": draining since")
+        .says(", 1 task left, killed at");
+    wait_until("the task is done", LIMIT, || redis.list("done").contains(&"long 0".to_owned()));
+    site.release(&["recover"]).exits(0);
+    wait_until("nothing drains any more", LIMIT, || draining(&site).is_none());
+    site.stop();
+}
+
+/// What `status` says of the old worker `slow` while it finishes its task.
+fn draining(site: &Site) -> Option<serde_json::Value> {
+    let status = site.release(&["status", "--json"]).exits(0).json();
+    let services = status["services"].as_array().unwrap();
+    services
+        .iter()
+        .find(|one| one["name"] == "slow" && !one["draining"].is_null())
+        .map(|one| one["draining"].clone())
+}
+
+#[test]
+fn an_optional_consumer_waits_for_its_broker() {
+    let (redis, port) = (Redis::start(), free_port());
+    let site = Site::of("workers");
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    let file = site.root.join("release.yml");
+    let consumer = format!(
+        "services:\n  consumer:\n    command: python consumer.py\n    handover: overlap\n    optional: true\n    \
+         env: {{BROKER_URL: \"redis://127.0.0.1:{port}/0\"}}\n"
+    );
+    fs::write(&file, fs::read_to_string(&file).unwrap() + &consumer).unwrap();
+    site.release(&["deploy"]).exits(0).says("consumer");
+    assert_eq!(Client::socket(&site.socket()).get("/healthz").unwrap().status, 200);
+    // By itself supervisord gives up after four attempts.
+    wait_until("the consumer has tried six times", LIMIT, || attempts(&site) >= 6);
+    let broker = Redis::start_at(port);
+    broker.ask(&["rpush", "items", "one"]);
+    wait_until("the consumer has come back", LIMIT, || broker.list("consumed") == ["one"]);
+    site.stop();
+}
+
+fn attempts(site: &Site) -> usize {
+    let logs = fs::read_dir(site.root.join(".release/log/service")).unwrap().map(|log| log.unwrap().path());
+    let of_consumer = logs.filter(|log| log.file_name().unwrap().to_string_lossy().starts_with("consumer-"));
+    let text: String = of_consumer.map(|log| fs::read_to_string(log).unwrap()).collect();
+    text.matches("Traceback").count()
 }

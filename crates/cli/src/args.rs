@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use release_core::config::Wait;
-use release_core::release::ReleaseId;
+use release_core::release::{Generation, ReleaseId};
 use release_steps::generate::Kind;
 
 const EXIT_CODES: &str = "\
@@ -108,10 +108,13 @@ pub(crate) enum Command {
         #[arg(long, value_name = "ID")]
         release: Option<ReleaseId>,
         /// Run this service's own command (the process manager calls it so), or another one in its environment
-        #[arg(long, hide = true, requires = "generation")]
+        #[arg(long, hide = true, requires = "which")]
         service: Option<String>,
-        /// Which boot of the release it is
-        #[arg(long, hide = true)]
+        /// Which boot of which release it is
+        #[arg(long, hide = true, group = "which", conflicts_with = "release")]
+        boot: Option<Generation>,
+        /// The same with `--release`, in files that an older version wrote
+        #[arg(long, hide = true, group = "which", requires = "release")]
         generation: Option<u32>,
         /// Which of several instances it is
         #[arg(long, hide = true, requires = "service")]
@@ -164,10 +167,13 @@ pub(crate) enum Command {
     /// Stop an old generation that was kept warm
     #[command(hide = true)]
     Retire {
+        #[arg(long, required_unless_present = "release")]
+        boot: Option<Generation>,
+        /// With `--generation`, in files that an older version wrote
+        #[arg(long, requires = "generation")]
+        release: Option<ReleaseId>,
         #[arg(long)]
-        release: ReleaseId,
-        #[arg(long)]
-        generation: u32,
+        generation: Option<u32>,
         /// Seconds
         #[arg(long)]
         after: u64,

@@ -15,6 +15,9 @@ use crate::standing;
 pub const INHERITED: [&str; 9] =
     ["HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR"];
 
+/// What a service takes over from its process manager besides: where it tells that it is up.
+pub const HANDED_DOWN: [&str; 1] = ["NOTIFY_SOCKET"];
+
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is computed from the machine's processors, by name.
@@ -119,7 +122,8 @@ fn fill(text: &str, env: &Variables) -> String {
 /// `current`, and the name of no release.
 pub fn of_standing(layout: &Layout, release: &Variables, service: &Service) -> Variables {
     let mut env = release.clone();
-    env.extend(service.env.iter().map(|(name, value)| (name.clone(), Secret::new(value))));
+    env.insert(INSTANCE.to_owned(), Secret::new("1"));
+    env.extend(filled(&service.env, &env));
     for name in ["RELEASE_ID", "RELEASE_REVISION"] {
         env.remove(name);
     }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Exit};
-use crate::config::Resource;
+use crate::config::{Manager, Resource};
 use crate::event::Progress;
 use crate::proof::ProcessFiles;
 use crate::revision::Revision;
@@ -395,20 +395,28 @@ pub trait Network {
     fn socket_use(&self, socket: &Path) -> HostResult<SocketUse>;
 }
 
-/// A process manager that users trust: the private supervisord.
+/// Process managers that users trust: a private supervisord, systemd, the server's supervisord.
+///
+/// Each program names the one that is to run it. Where programs are named alone, it is the one that
+/// was told to run them, whatever the configuration says by now.
 pub trait Services {
-    /// Starts the manager if it does not run, with all programs that are to start by themselves.
+    /// Why this manager cannot run anything for this user; fine when it can.
+    fn check_manager(&self, manager: &Manager) -> HostResult<()>;
+    /// Starts a manager of ours that should run and does not, with all programs that are to start
+    /// by themselves.
     fn ensure_manager(&self) -> HostResult<()>;
-    /// Adds programs and starts them, and the manager first if it does not run; those that
-    /// already run are left alone.
+    /// Adds programs and starts them, and the manager first if it is ours and does not run; those
+    /// that already run are left alone.
     fn start(&self, programs: &[Program]) -> HostResult<()>;
     /// Asks programs to end, one after the other, without waiting for it; they are not started again. Fine when unknown.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
     /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
-    /// Every program the manager knows; none when it does not run.
+    /// Every program that a manager knows for us; none of one that does not run.
     fn states(&self) -> HostResult<Vec<ProgramState>>;
-    /// Stops every program, what starts last first, and the manager itself; the programs stay known for its next start.
+    /// Every program that is written down, whether its manager runs or not.
+    fn known_programs(&self) -> HostResult<Vec<String>>;
+    /// Stops every program, what starts last first, and the manager if it is ours; the programs stay known for its next start.
     fn stop_manager(&self) -> HostResult<()>;
 }
 

@@ -19,6 +19,7 @@
 //!     spare/ spare.tree           where the next checkout begins
 //!     cron/  log/cron/            what became of the entries of cron, and what they print
 //!     log/service/  supervisor/   the private supervisord and what services print
+//!     programs/<program>.json     what systemd or the server's supervisord runs for us
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -324,6 +325,16 @@ impl Layout {
     /// What a service of one generation prints.
     pub fn service_log(&self, program: &str) -> PathBuf {
         self.state().join("log/service").join(format!("{program}.log"))
+    }
+
+    /// The directory of all [`Layout::placed_program`]s.
+    pub fn placed_programs(&self) -> PathBuf {
+        self.state().join("programs")
+    }
+
+    /// What is written down of a program that another manager than the private one runs.
+    pub fn placed_program(&self, program: &str) -> PathBuf {
+        self.placed_programs().join(format!("{program}.json"))
     }
 
     /// The home of the private supervisord.

@@ -116,7 +116,7 @@ impl Generation {
     /// What the process manager calls `service` of this generation: `web-<release>-g1`. One of
     /// several instances goes by its own name: `worker.2-<release>-g1`.
     pub fn program(&self, service: &str) -> String {
-        format!("{service}-{}-g{}", self.release, self.number)
+        format!("{service}-{self}")
     }
 
     /// The service and generation that a program's name tells, whichever instance of the service
@@ -128,11 +128,33 @@ impl Generation {
 
     /// Like [`Generation::of_program`], with the name of the instance: `worker.2`.
     pub fn of_instance(name: &str) -> Option<(String, Generation)> {
-        let (rest, number) = name.rsplit_once("-g")?;
-        let split = rest.len().checked_sub(ReleaseId::LENGTH + 1)?;
-        let (service, release) = (rest.get(..split)?, rest.get(split + 1..)?);
-        let generation = Generation { release: release.parse().ok()?, number: number.parse().ok()? };
-        (rest.as_bytes()[split] == b'-' && !service.is_empty()).then(|| (service.to_owned(), generation))
+        let split = name.rfind("-g")?.checked_sub(ReleaseId::LENGTH + 1)?;
+        let (service, generation) = (name.get(..split)?, name.get(split..)?.strip_prefix('-')?);
+        Some((service.to_owned(), generation.parse().ok()?)).filter(|(service, _)| !service.is_empty())
+    }
+}
+
+/// `20261120T101500Z-3f2c1a9-g1`.
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-g{}", self.release, self.number)
+    }
+}
+
+/// A text that names no generation.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not the name of a generation, such as 20261120T101500Z-3f2c1a9-g1")]
+pub struct NotAGeneration(String);
+
+impl FromStr for Generation {
+    type Err = NotAGeneration;
+
+    fn from_str(text: &str) -> Result<Self, NotAGeneration> {
+        let parts = || {
+            let (release, number) = text.rsplit_once("-g")?;
+            Some(Generation { release: release.parse().ok()?, number: number.parse().ok()? })
+        };
+        parts().ok_or_else(|| NotAGeneration(text.to_owned()))
     }
 }
 

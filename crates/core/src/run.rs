@@ -63,7 +63,7 @@ pub struct Run {
     pub env: Variables,
     /// Masks secret values in what commands print.
     pub redactor: Redactor,
-    /// How the process manager calls `release`: `release exec --root … --release …` and so on.
+    /// How the process manager calls `release`: `release exec --root … --boot …` and so on.
     pub door: Vec<String>,
     /// The processors that the app may use.
     pub cores: usize,

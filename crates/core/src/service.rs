@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::Log;
+use crate::config::{Log, Manager};
 use crate::release::Generation;
 
 /// One service of one generation, as the process manager runs it.
@@ -29,6 +29,10 @@ pub struct Program {
     pub order: u32,
     /// Whether it is started again when it ends by itself; `false` for what is to run once.
     pub restart: bool,
+    /// Whether it tells its manager when it is up, by `NOTIFY_SOCKET`.
+    pub notifies: bool,
+    /// What is to run it.
+    pub manager: Manager,
 }
 
 impl Program {

@@ -52,16 +52,36 @@ impl Accounts for UnixHost {
     }
 }
 
+/// What programs see of the environment of whoever deployed them, besides what their account says.
+pub(crate) const INHERITED: [&str; 4] = ["LANG", "LC_ALL", "TZ", "PATH"];
+
+impl UnixHost {
+    /// The user who runs this.
+    pub(crate) fn account(&self) -> HostResult<Account> {
+        let uid = self.own_uid().to_string();
+        let found = User::from_uid(nix::unistd::geteuid()).map_err(|error| unknown("user", &uid, error))?;
+        found.map(account).ok_or_else(|| HostError::Services {
+            what: format!("needs a user, and uid {uid} has no name here"),
+            help: Some(format!("see who that is: `getent passwd {uid}`")),
+            source: None,
+        })
+    }
+}
+
 /// The user of that name.
 pub(crate) fn user(name: &str) -> HostResult<Option<Account>> {
     let found = User::from_name(name).map_err(|error| unknown("user", name, error))?;
-    Ok(found.map(|user| Account {
+    Ok(found.map(account))
+}
+
+fn account(user: User) -> Account {
+    Account {
         name: user.name,
         uid: user.uid.as_raw(),
         gid: user.gid.as_raw(),
         home: user.dir,
         shell: user.shell,
-    }))
+    }
 }
 
 /// The number of the group of that name.

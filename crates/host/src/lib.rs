@@ -4,6 +4,7 @@
 //! callers see plain blocking calls.
 
 mod accounts;
+mod climb;
 mod clock;
 mod crontab;
 mod entry_lock;
@@ -13,14 +14,18 @@ mod git;
 mod http;
 mod interruption;
 mod journal_file;
+mod label;
 mod lines;
 mod lock;
 mod locks;
 mod log;
 mod process;
+mod placed;
 mod processes;
+mod services;
 mod settings;
 mod supervisor;
+mod systemd;
 #[cfg(test)]
 mod testing;
 mod unix_socket;

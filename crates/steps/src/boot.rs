@@ -65,7 +65,7 @@ impl Step for Boot {
         }
         retire::keep(cx.host, &run.generation)?;
         // A manager that does not run tells no states, but may know the programs all the same.
-        let names = programs(run, &run.generation, &run.config.services).map(|(_, program)| program.name);
+        let names = programs(run, &run.generation, &run.config).map(|(_, program)| program.name);
         cx.host.stop(&names.collect::<Vec<_>>())?;
         retire::stop_generation(cx.host, &run.layout, &run.generation)?;
         Ok(())
@@ -75,7 +75,7 @@ impl Step for Boot {
 /// What may run beside its like of the old generation; the others wait for the hand-over, unless
 /// nothing else runs: then all start in their order.
 fn booted(run: &Run, alone: bool) -> impl Iterator<Item = Program> {
-    let programs = programs(run, &run.generation, &run.config.services);
+    let programs = programs(run, &run.generation, &run.config);
     programs
         .filter(move |(service, _)| alone || service.handover != Handover::Replace)
         .map(|(_, program)| program)

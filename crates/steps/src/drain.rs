@@ -193,11 +193,11 @@ fn busy(cx: &Context<'_>, sockets: &[(PathBuf, Duration)]) -> HostResult<Vec<Dur
 fn retirement(run: &Run, previous: &Generation, after: Duration) -> Program {
     let layout = &run.layout;
     let name = previous.program(RETIRE);
+    let boot = previous.to_string();
     // A part of a second counts whole: never shorter than promised.
     let after = after.as_millis().div_ceil(1000).to_string();
-    let (root, number) = (layout.root().display().to_string(), previous.number.to_string());
-    let release = previous.release.as_str();
-    let words = [RETIRE, "--root", &root, "--release", release, "--generation", &number, "--after", &after];
+    let root = layout.root().display().to_string();
+    let words = [RETIRE, "--root", &root, "--boot", &boot, "--after", &after];
     Program {
         command: run.door.first().cloned().into_iter().chain(words.map(str::to_owned)).collect(),
         directory: layout.root().to_path_buf(),
@@ -208,6 +208,8 @@ fn retirement(run: &Run, previous: &Generation, after: Duration) -> Program {
         rotation: Log::default(),
         order: u32::MAX,
         restart: false,
+        notifies: false,
+        manager: run.config.manager.clone(),
         name,
     }
 }

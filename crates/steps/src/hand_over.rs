@@ -15,7 +15,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
 use crate::celery;
-use crate::programs::{OldWorker, is_alive, old_workers, programs, services_of, stays_up};
+use crate::programs::{OldWorker, config_of, is_alive, old_workers, programs, stays_up};
 use crate::prove::prove;
 use crate::retire;
 
@@ -117,7 +117,7 @@ fn replaced(run: &Run) -> impl Iterator<Item = &Service> {
 }
 
 fn replacements(run: &Run) -> impl Iterator<Item = (&Service, Program)> {
-    let programs = programs(run, &run.generation, &run.config.services);
+    let programs = programs(run, &run.generation, &run.config);
     programs.filter(|(service, _)| service.handover == Handover::Replace)
 }
 
@@ -155,10 +155,10 @@ fn trusted(cx: &Context<'_>, program: &str, service: &Service) -> Result<(), Ste
 fn bring_back(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
     let states = retire::states(cx)?;
     let again = cx.run.stand_in.as_ref().unwrap_or(previous);
-    let services = services_of(cx, previous);
-    let old = programs(cx.run, previous, &services);
+    let config = config_of(cx, previous).unwrap_or_default();
+    let old = programs(cx.run, previous, &config);
     let gone: Vec<Program> = old
-        .zip(programs(cx.run, again, &services))
+        .zip(programs(cx.run, again, &config))
         .filter(|((service, old), _)| !service.handover.listens() && !is_alive(&states, &old.name))
         .map(|(_, (_, program))| program)
         .collect();

@@ -39,7 +39,7 @@ impl Step for HealthCheck {
             return Ok(Outcome::Skipped(NO_SERVICES.to_owned()));
         }
         let mut watched = Vec::new();
-        for (service, program) in programs(cx.run, &cx.run.generation, &cx.run.config.services) {
+        for (service, program) in programs(cx.run, &cx.run.generation, &cx.run.config) {
             if service.handover == Handover::Replace {
                 continue;
             }

@@ -152,6 +152,8 @@ fn forwarder(run: &Run, port: Port) -> Program {
         // What is connected through it ends first.
         order: 0,
         restart: true,
+        notifies: false,
+        manager: run.config.manager.clone(),
         name,
     }
 }

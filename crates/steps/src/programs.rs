@@ -3,39 +3,41 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use release_core::config::{Handover, Service};
+use release_core::config::{Config, Handover, Manager, Service};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::run::Run;
+use release_core::server::Server;
 use release_core::service::{Program, ProgramState, Running, programs_of};
 use release_core::step::{Context, StepError};
 
 use crate::retire::RETIRE;
 
-/// Every program of `services` in `generation`, with its service, in the order in which they start.
+/// Every program of `config` in `generation`, with its service, in the order in which they start.
 pub(crate) fn programs<'a>(
     run: &'a Run,
     generation: &'a Generation,
-    services: &'a [Service],
+    config: &'a Config,
 ) -> impl Iterator<Item = (&'a Service, Program)> {
-    services.iter().zip(1..).flat_map(move |(service, order)| {
+    config.services.iter().zip(1..).flat_map(move |(service, order)| {
         let instances = service.instances_on(run.cores).into_iter();
-        instances.map(move |instance| (service, program(run, generation, service, instance, order)))
+        let manager = &config.manager;
+        instances.map(move |instance| (service, program(run, generation, manager, service, instance, order)))
     })
 }
 
-/// One instance of a service of `generation` as the process manager runs it: through the door
-/// that sets its environment.
+/// One instance of a service of `generation` as `manager` runs it: through the door that sets its
+/// environment.
 fn program(
     run: &Run,
     generation: &Generation,
+    manager: &Manager,
     service: &Service,
     instance: Option<u32>,
     order: u32,
 ) -> Program {
-    let number = generation.number.to_string();
-    let which =
-        ["--release", generation.release.as_str(), "--service", &service.name, "--generation", &number];
+    let boot = generation.to_string();
+    let which = ["--boot", &boot, "--service", &service.name];
     let instance_words = instance.map(|number| ["--instance".to_owned(), number.to_string()]);
     let which = which.map(str::to_owned).into_iter().chain(instance_words.into_iter().flatten());
     let name = generation.program(&service.instance_name(instance));
@@ -51,6 +53,8 @@ fn program(
         rotation: service.log,
         order,
         restart: true,
+        notifies: Server::of(&shell_words::split(&service.command).unwrap_or_default()).notifies(),
+        manager: manager.clone(),
         name,
     }
 }
@@ -147,7 +151,12 @@ pub(crate) fn latest_first(
 
 /// The services of a generation, as its release's record has them.
 pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Service> {
+    config_of(cx, generation).map(|config| config.services).unwrap_or_default()
+}
+
+/// The configuration of a generation, as its release's record has it.
+pub(crate) fn config_of(cx: &Context<'_>, generation: &Generation) -> Option<Config> {
     // A record that cannot be read must not keep anything from ending or coming back.
     let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
-    record.map(|record| record.config.services).unwrap_or_default()
+    record.map(|record| record.config)
 }

@@ -13,7 +13,6 @@ use std::time::Duration;
 use release_core::config::{Config, Reload as How, Service};
 use release_core::host::HostResult;
 use release_core::release::Generation;
-use release_core::release_record::ReleaseRecord;
 use release_core::run::Run;
 use release_core::standing;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
@@ -21,7 +20,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 use crate::activate::{To, master_serves, point_links};
 use crate::answer::{Answer, Question};
 use crate::drain::wait_until_quiet;
-use crate::programs::programs;
+use crate::programs::{config_of, programs};
 use master::Master;
 
 pub use master::stamp;
@@ -123,14 +122,14 @@ fn settle(cx: &Context<'_>, generation: &Generation, config: &Config) -> Result<
 /// Before users are sent back to `previous`: where its master has been touched, its own processes
 /// stand in for it.
 pub(crate) fn stand_in(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError> {
-    let config = config_of(cx, previous);
+    let config = config_of(cx, previous).unwrap_or_default();
     for (service, _) in config.reloading() {
         let master = Master { cx, generation: previous, config: &config, service };
         if master.runs_it()? && master_serves(cx.host, &cx.run.layout, previous, service)? {
             continue;
         }
-        let own = programs(cx.run, previous, std::slice::from_ref(service)).map(|(_, program)| program);
-        cx.host.start(&own.collect::<Vec<_>>())?;
+        let own = programs(cx.run, previous, &config).filter(|(own, _)| own.name == service.name);
+        cx.host.start(&own.map(|(_, program)| program).collect::<Vec<_>>())?;
         let socket = cx.run.layout.socket(previous, &service.name);
         let question = Question::health(socket, &service.health);
         // Whether it serves is asked afterwards: there is no better place to go back to.
@@ -143,18 +142,12 @@ pub(crate) fn stand_in(cx: &Context<'_>, previous: &Generation) -> Result<(), St
 /// After users were sent back to `previous`, or to nobody: its masters load it again. Until they
 /// have, its own processes serve, and with those all is well, too.
 pub(crate) fn return_to(cx: &Context<'_>, previous: Option<&Generation>) {
-    let config = previous.map(|previous| config_of(cx, previous)).unwrap_or_default();
+    let config = previous.and_then(|previous| config_of(cx, previous)).unwrap_or_default();
     let own = previous.unwrap_or(&cx.run.generation);
     let settled = settle(cx, own, &config).and_then(|_| end_superfluous(cx, own, &config));
     if let Err(error) = settled {
         cx.warn(format!("{}; its own processes serve meanwhile", error.in_one_line()));
     }
-}
-
-fn config_of(cx: &Context<'_>, generation: &Generation) -> Config {
-    // A record that cannot be read must not keep anything from ending or coming back.
-    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
-    record.map(|record| record.config).unwrap_or_default()
 }
 
 /// A program that nobody should need any more, where it listens, and how long that may take to fall quiet.

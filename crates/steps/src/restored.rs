@@ -45,7 +45,7 @@ fn start_again(cx: &Context<'_>, previous: &Generation) -> Result<(), StepError>
         .filter(|state| state.state.is_alive())
         .map(|state| state.name.as_str())
         .collect();
-    let programs = programs::programs(cx.run, previous, &record.config.services);
+    let programs = programs::programs(cx.run, previous, &record.config);
     let dead: Vec<Program> = programs
         .filter(|(service, _)| service.handover == Handover::Socket)
         .map(|(_, program)| program)

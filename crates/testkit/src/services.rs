@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use release_core::config;
 use release_core::host::{HostResult, Services};
 use release_core::service::{Program, ProgramState, Running};
 
@@ -63,6 +64,10 @@ impl FakeHost {
 }
 
 impl Services for FakeHost {
+    fn check_manager(&self, manager: &config::Manager) -> HostResult<()> {
+        self.ask("check_manager", manager.to_string().as_ref())
+    }
+
     fn ensure_manager(&self) -> HostResult<()> {
         self.act("ensure_manager", "")?;
         if !std::mem::replace(&mut lock(&self.manager).runs, true) {
@@ -109,6 +114,11 @@ impl Services for FakeHost {
         let manager = lock(&self.manager);
         let states = manager.programs.values().map(|(_, state)| state.clone());
         Ok(if manager.runs { states.collect() } else { Vec::new() })
+    }
+
+    fn known_programs(&self) -> HostResult<Vec<String>> {
+        self.ask("known_programs", "".as_ref())?;
+        Ok(lock(&self.manager).programs.keys().cloned().collect())
     }
 
     fn stop_manager(&self) -> HostResult<()> {

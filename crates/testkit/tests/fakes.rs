@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use release_core::command::{Command, Exit};
+use release_core::config::Manager;
 use release_core::host::{Clock, Files, Git, HostError, Processes, Services};
 use release_core::service::{Program, Running};
 use release_testkit::{Answer, Commit, FakeHost, Killed, Node, REVISION};
@@ -109,6 +110,8 @@ fn programs_run_until_they_are_stopped_or_fail() {
         rotation: Default::default(),
         order: 1,
         restart: true,
+        notifies: false,
+        manager: Manager::Supervisord,
     };
     host.ensure_manager().unwrap();
     host.start(std::slice::from_ref(&program)).unwrap();

@@ -83,7 +83,7 @@ pub(crate) fn git(directory: &Path) -> Command {
     command
         .arg("-C")
         .arg(directory)
-        .args(["-c", "user.name=Shop", "-c", "user.email=shop@example.org"])
+        .args(["-c", "user.name=Shop", "-c", "user.email=shop@example.org", "-c", "safe.directory=*"])
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1");
     command

@@ -19,7 +19,7 @@ use crate::site::{Site, caller};
 /// One service of one boot of a release, as the process manager asks for it.
 pub(crate) struct Booted {
     pub(crate) service: String,
-    pub(crate) generation: u32,
+    pub(crate) generation: Generation,
     /// Which of several.
     pub(crate) instance: Option<u32>,
 }
@@ -31,14 +31,14 @@ pub(crate) fn run(
     booted: Option<Booted>,
     words: &[String],
 ) -> Result<u8, Error> {
-    let release = match release {
+    let named_release = booted.as_ref().map(|booted| booted.generation.release.clone());
+    let release = match named_release.or(release) {
         Some(release) => release,
         None => site.current()?.ok_or_else(nothing_live)?,
     };
     let record = match &booted {
         Some(Booted { generation, .. }) => {
-            let generation = Generation { release: release.clone(), number: *generation };
-            let record = ReleaseRecord::of_generation(&site.host, &site.layout, &generation)?;
+            let record = ReleaseRecord::of_generation(&site.host, &site.layout, generation)?;
             record.filter(|_| site.exists(&release)).ok_or_else(|| unknown(&release))?
         }
         None => record(site, &release)?,
@@ -52,10 +52,10 @@ pub(crate) fn run(
     let words = match service.zip(booted) {
         None => words.to_vec(),
         Some((service, Booted { generation, instance, .. })) => {
-            let generation = Generation { release: release.clone(), number: generation };
             environment::add_service(&mut env, &site.layout, &generation, service, instance);
             let name = service.instance_name(instance);
             if words.is_empty() {
+                env.extend(handed_down(&caller()));
                 service_words(site, &generation, service, &name, &env)?
             } else {
                 words.to_vec()
@@ -112,7 +112,8 @@ pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32
     let service = named(&record.config, service, &release)?;
     let settings = &service.process;
     let env = env(site, &record, &caller_as(site, settings)?)?;
-    let env = environment::of_standing(layout, &env, service);
+    let mut env = environment::of_standing(layout, &env, service);
+    env.extend(handed_down(&caller()));
     let words = expand(service, &env)?;
     let words = standing::through_current(server_words(site, &release, service, words)?, layout);
     make_way(site, &layout.standing_socket(&service.name))?;
@@ -121,6 +122,12 @@ pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32
     let (program, args) = words.split_first().ok_or_else(|| no_service(&service.name, &release))?;
     let command = Command::new(program, layout.current()).args(args).env(env).isolated();
     Err(release_host::become_program(&command, settings).into())
+}
+
+/// What a process manager tells a program, and no other program.
+fn handed_down(caller: &Variables) -> Variables {
+    let told = environment::HANDED_DOWN.iter().filter_map(|name| caller.get_key_value(*name));
+    told.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// The command of a service, with what it needs to hand its work over.

@@ -21,6 +21,8 @@ mod start;
 mod status;
 mod stop;
 
+use release_core::release::{Generation, ReleaseId};
+
 use crate::args::{Args, Command, Cron, Hook};
 use crate::error::Error;
 use crate::output::Screen;
@@ -46,8 +48,9 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         Command::Exec { standing: Some(service), release, generation, .. } => {
             exec::standing(&existing()?, &service, release.zip(generation))
         }
-        Command::Exec { release, service, generation, instance, command, standing: None } => {
-            let booted = service.zip(generation);
+        Command::Exec { release, service, boot, generation, instance, command, standing: None } => {
+            let boot = boot.or_else(|| older(release.as_ref(), generation));
+            let booted = service.zip(boot);
             let booted = booted.map(|(service, generation)| exec::Booted { service, generation, instance });
             exec::run(&existing()?, release, booted, &command)
         }
@@ -67,8 +70,14 @@ pub(crate) fn run(args: Args, screen: &Screen) -> Result<u8, Error> {
         }
         Command::Hook { command: Hook::PostReceive } => hook::post_receive(&existing()?, screen),
         Command::Forward { listen } => forward::run(&existing()?, listen),
-        Command::Retire { release, generation, after } => {
-            retire::run(existing()?, screen, release, generation, after)
+        Command::Retire { boot, release, generation, after } => {
+            let boot = boot.or_else(|| older(release.as_ref(), generation));
+            retire::run(existing()?, screen, &boot.expect("clap asks for one of them"), after)
         }
     }
+}
+
+/// The generation that two arguments of an older version name.
+fn older(release: Option<&ReleaseId>, number: Option<u32>) -> Option<Generation> {
+    release.zip(number).map(|(release, number)| Generation { release: release.clone(), number })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use release_core::exit_code;
 use release_core::host::Clock;
-use release_core::release::{Generation, ReleaseId};
+use release_core::release::Generation;
 use release_steps::retire::stop_generation;
 
 use crate::error::Error;
@@ -18,20 +18,13 @@ use crate::site::Site;
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 /// Waits, and stops the generation unless it serves again.
-pub(crate) fn run(
-    site: Site,
-    screen: &Screen,
-    release: ReleaseId,
-    number: u32,
-    after: u64,
-) -> Result<u8, Error> {
-    let generation = Generation { release, number };
+pub(crate) fn run(site: Site, screen: &Screen, generation: &Generation, after: u64) -> Result<u8, Error> {
     site.host.pause(Duration::from_secs(after))?;
-    if serves(&site, screen, &generation)? {
+    if serves(&site, screen, generation)? {
         return Ok(exit_code::DONE);
     }
     // A long task may take its time: other runs must not wait for it.
-    stop_generation(&site.host, &site.layout, &generation)?;
+    stop_generation(&site.host, &site.layout, generation)?;
     screen.say(&format!("ended {}, generation {}", generation.release, generation.number));
     // The program that this is stays known to the process manager until the next drain forgets it.
     Ok(exit_code::DONE)

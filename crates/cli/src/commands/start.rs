@@ -3,7 +3,7 @@
 use release_core::config::Handover;
 use release_core::event::Observer;
 use release_core::exit_code;
-use release_core::host::{Clock, Files, Processes, Services};
+use release_core::host::{Clock, Processes, Services};
 use release_core::port::ports;
 use release_core::release::{Generation, ReleaseId};
 use release_core::release_record::ReleaseRecord;
@@ -56,7 +56,8 @@ pub(crate) fn is_down(site: &Site, state: &State, release: &ReleaseId) -> Result
 pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     let run = active(site)?;
     // What a stopped manager still knows of other generations must not come back with it.
-    let old: Vec<String> = known_programs(site)?.filter(|name| is_old(name, &run.generation)).collect();
+    let known = site.host.known_programs()?;
+    let old: Vec<String> = known.into_iter().filter(|name| is_old(name, &run.generation)).collect();
     site.host.stop(&old)?;
     let steps: [&dyn Step; 8] =
         [&Boot, &HealthCheck, &Prove, &OpenPorts, &HandOver, &Reload, &EndStandIns, &KeepEntries];
@@ -85,12 +86,6 @@ pub(crate) fn keep_entries(site: &Site, screen: &Screen) -> Result<(), Error> {
         screen.say("put its entries of cron back into the crontab");
     }
     Ok(())
-}
-
-/// By their files: a manager that does not run cannot be asked.
-fn known_programs(site: &Site) -> Result<impl Iterator<Item = String>, Error> {
-    let files = site.host.list(&site.layout.supervisor_programs())?;
-    Ok(files.into_iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned())))
 }
 
 fn is_old(program: &str, active: &Generation) -> bool {

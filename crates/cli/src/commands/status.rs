@@ -30,6 +30,8 @@ struct Status {
     previous: Option<Active>,
     interrupted: Option<InterruptedAt>,
     locked: Option<Holder>,
+    /// What the active release wants to run its services.
+    manager: Option<String>,
     services: Vec<ServiceState>,
     ports: Vec<PortState>,
     cron: Vec<cron::Facts>,
@@ -93,6 +95,7 @@ fn status(site: &Site) -> Result<Status, Error> {
     let state = site.state()?;
     let programs = site.host.states()?;
     let current = site.current()?;
+    let manager = current.as_ref().and_then(|current| manager(site, current));
     let previous =
         current.as_ref().and_then(|current| state.previous(current, |release| site.exists(release)));
     let interrupted = state.interrupted.as_ref().filter(|_| !held).map(|run| InterruptedAt {
@@ -107,10 +110,17 @@ fn status(site: &Site) -> Result<Status, Error> {
         current: current.map(|current| now_active(&state, current)),
         interrupted,
         locked,
+        manager,
         services: services(site, &programs, release.as_ref())?,
         ports: programs.iter().filter_map(port).collect(),
         foreign: site.foreign_current()?,
     })
+}
+
+/// A record that cannot be read tells nothing.
+fn manager(site: &Site, release: &ReleaseId) -> Option<String> {
+    let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten()?;
+    (!record.config.services.is_empty()).then(|| record.config.manager.to_string())
 }
 
 fn active(activation: &Activation) -> Active {
@@ -185,6 +195,9 @@ fn text(status: &Status) -> String {
     let none = status.foreign.as_deref().unwrap_or("nothing is live yet");
     text += &format!("current   {}\n", line(status.current.as_ref(), none));
     text += &format!("previous  {}\n", line(status.previous.as_ref(), "nothing to go back to"));
+    if let Some(manager) = &status.manager {
+        text += &format!("manager   {manager}\n");
+    }
     for service in &status.services {
         let pid = told_pid(service.pid);
         let state = service.draining.as_ref().map_or_else(|| service.state.to_owned(), since);

@@ -12,6 +12,7 @@ mod instances;
 mod lines;
 mod listen;
 mod log;
+mod manager;
 mod parse;
 mod paths;
 mod problem;
@@ -38,6 +39,7 @@ pub use assets::KeepAssets;
 pub use instances::Instances;
 pub use listen::Listen;
 pub use log::Log;
+pub use manager::{Manager, Scope, ServerSupervisord};
 pub use parse::{Source, cache_of, parse, parse_origin};
 pub use problem::{Problem, Problems};
 pub use process::{Bound, ProcessSettings, Resource, Umask};
@@ -77,6 +79,8 @@ pub struct Config {
     pub env: BTreeMap<String, String>,
     /// A file below `shared/` with more of them.
     pub env_file: String,
+    /// What keeps the services running.
+    pub manager: Manager,
     /// What runs, in the order in which it starts.
     pub services: Vec<Service>,
     /// What runs at set times.
@@ -111,6 +115,7 @@ impl Default for Config {
             linked_files: Vec::new(),
             env: BTreeMap::new(),
             env_file: ".env".to_owned(),
+            manager: Manager::default(),
             services: Vec::new(),
             cron: Vec::new(),
             verify: None,

@@ -9,6 +9,7 @@ use super::assets::keep_assets;
 use super::builders::{building, frontends, python};
 use super::cron::cron;
 use super::fields::{Fields, Report, name};
+use super::manager::manager;
 use super::paths::{check_linked, clean, problem};
 use super::proxy::{proxy, serving};
 use super::services::{check_whole, services};
@@ -38,6 +39,7 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
                 refuse_places(&value, &mut report);
             }
             config(value.clone(), &mut report);
+            replace_manager(&mut merged, &value);
             merge(&mut merged, value);
         }
         report.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
@@ -119,6 +121,15 @@ fn document(report: &mut Report<'_>) -> Option<Value> {
     }
 }
 
+/// Half of one manager and half of another is none.
+fn replace_manager(under: &mut Value, over: &Value) {
+    if let Value::Mapping(under) = under
+        && over.get("manager").is_some()
+    {
+        under.remove("manager");
+    }
+}
+
 /// Times such as `@daily` and `*/5 * * * *` begin with what YAML takes for something else.
 fn quotes(error: &str) -> Option<String> {
     let signs = ["cannot start any token", "anchor", "alias"];
@@ -158,6 +169,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         linked_files: fields.take("linked_files", report).unwrap_or_default(),
         env: env(&mut fields, report),
         env_file: fields.take("env_file", report).unwrap_or(default.env_file),
+        manager: manager(&mut fields, report),
         services: services(&mut fields, report),
         cron: cron(&mut fields, report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),

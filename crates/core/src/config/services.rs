@@ -70,6 +70,11 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
         check_instances(&fields, handover, instances, report);
     }
     let process = process(&mut fields, report);
+    if handover == Handover::Reload && (process.user.is_some() || process.group.is_some()) {
+        let help = Some("use `handover: socket`, or have that user deploy".to_owned());
+        let what = format!("services.{key}: a master that stays runs as the user who deploys");
+        report.add(&fields.at("user"), what, help);
+    }
     let log = fields.value("log").map(|value| log(value, fields.at("log"), report)).unwrap_or_default();
     fields.finish(report);
     Service {

@@ -72,6 +72,11 @@ impl Server {
         matches!(self, Server::Gunicorn | Server::Uwsgi).then_some("HUP")
     }
 
+    /// Whether it says that it is up to a systemd that waits for that.
+    pub fn notifies(self) -> bool {
+        self == Server::Gunicorn
+    }
+
     /// Whether it answers what it has accepted before it ends, once it is asked to end.
     fn finishes(self) -> bool {
         !matches!(self, Server::Daphne | Server::Other)

@@ -6,6 +6,9 @@ use std::time::Duration;
 use release_core::layout::Layout;
 use release_core::service::Program;
 
+use crate::accounts::INHERITED;
+use release_core::host::Account;
+
 /// A text that supervisord's configuration has no way to hold.
 #[derive(Debug, thiserror::Error)]
 #[error("{what} `{text}` cannot be written in supervisord's configuration")]
@@ -102,6 +105,31 @@ stdout_logfile_backups={log_keep}
     ))
 }
 
+/// The file of one program for a supervisord that may be root's: it runs as `account`, and sees what
+/// it would see of a login.
+pub(super) fn program_of(program: &Program, account: &Account) -> Written {
+    let mut variables = vec![
+        ("HOME", account.home.display().to_string()),
+        ("USER", account.name.clone()),
+        ("LOGNAME", account.name.clone()),
+        ("SHELL", account.shell.display().to_string()),
+    ];
+    let inherited = INHERITED.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?)));
+    variables.extend(inherited);
+    let written: Result<Vec<String>, Unwritable> =
+        variables.iter().map(|(name, text)| Ok(format!("{name}=\"{}\"", variable(text)?))).collect();
+    let text = self::program(program)?;
+    Ok(format!("{text}user={}\nenvironment={}\n", name(&account.name)?, written?.join(",")))
+}
+
+/// A value between double quotes; what would end them has no way to be written.
+fn variable(text: &str) -> Written {
+    if text.contains(['"', '\\']) {
+        return Err(Unwritable { what: "the variable", text: text.to_owned() });
+    }
+    if text.is_empty() { Ok(String::new()) } else { value("the variable", text) }
+}
+
 /// Further signals for the program of this file, each so long after the first.
 pub(super) fn climb(conf: &str) -> Vec<(Duration, String)> {
     let line = conf.lines().find_map(|line| line.strip_prefix(CLIMB)).unwrap_or_default();
@@ -187,6 +215,8 @@ fn quote(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use release_core::config::Manager;
+
     use super::*;
     use release_core::config::Log;
 
@@ -202,6 +232,8 @@ mod tests {
             rotation: Log::default(),
             order: 1,
             restart: true,
+            notifies: false,
+            manager: Manager::Supervisord,
         }
     }
 

@@ -8,79 +8,79 @@ mod install;
 mod left_behind;
 mod programs;
 mod rpc;
+mod server;
 mod state;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use release_core::host::{HostError, HostResult, Services};
+use release_core::host::{Files, HostError, HostResult};
 use release_core::service::{Program, ProgramState};
 
 use crate::UnixHost;
+use crate::services::ProcessManager;
 use programs::Then;
 use rpc::{Rpc, RpcError, fault};
-use state::State;
+pub(crate) use server::Supervisord;
 
-impl Services for UnixHost {
-    fn ensure_manager(&self) -> HostResult<()> {
-        if self.manager_runs()? {
-            return Ok(());
-        }
-        let supervisord = self.supervisord()?;
-        self.prepare_home()?;
-        self.end_left_behind_programs()?;
-        self.launch(&supervisord)
+/// The private supervisord of a root.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PrivateSupervisord<'a>(pub(crate) &'a UnixHost);
+
+impl ProcessManager for PrivateSupervisord<'_> {
+    /// It can be installed wherever there is Python, and the environment's builder asks for that.
+    fn check(&self) -> HostResult<()> {
+        Ok(())
     }
 
     fn start(&self, programs: &[Program]) -> HostResult<()> {
         // Before it starts: what an older file says of them, as in a root that was moved, could keep it from starting.
-        self.write_programs(programs)?;
-        let launches = !self.manager_runs()?;
-        self.ensure_manager()?;
-        let rpc = self.rpc();
-        self.unless_interrupted(async {
+        self.0.write_programs(programs)?;
+        let launches = !self.0.manager_runs()?;
+        self.ensure()?;
+        let rpc = self.0.rpc();
+        self.0.unless_interrupted(async {
             let known = rpc.processes().await.map_err(|error| refused("does not say what it runs", error))?;
             let runs = |program: &&Program| {
-                let alive = [State::Starting, State::Running];
                 // A new manager has started all of them, and what is to run once may be done.
                 let began = launches && !program.restart;
-                began || known.iter().any(|known| known.name == program.name && alive.contains(&known.state))
+                began || known.iter().any(|known| known.name == program.name && known.state.is_up())
             };
             let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
             // What supervisord knows of them may be out of date.
             let chosen = |name: &str| idle.iter().any(|program| program.name == name);
             let patience = idle.iter().map(|program| program.stop_wait).max().unwrap_or_default();
             programs::end(&rpc, chosen, Then::Forget, patience).await?;
-            programs::begin(&rpc, &idle).await.map_err(|error| self.with_moved(error))
+            programs::begin(&rpc, &idle).await.map_err(|error| self.0.with_moved(error))
         })
     }
 
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
-        self.withdraw_all(programs)?;
-        self.unless_interrupted(async {
+        self.0.withdraw_all(programs)?;
+        self.0.unless_interrupted(async {
             for program in programs {
-                programs::begin_end(&self.rpc(), program).await?;
+                programs::begin_end(&self.0.rpc(), program).await?;
             }
             Ok(())
         })
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {
-        let longest = self.withdraw_all(programs)?;
-        let climbs = self.climbs(programs)?;
+        let longest = self.0.withdraw_all(programs)?;
+        let climbs = self.0.climbs(programs)?;
         let chosen = |name: &str| programs.iter().any(|program| program == name);
-        self.unless_interrupted(async {
-            programs::end_climbing(&self.rpc(), chosen, Then::Forget, longest, climbs).await?;
-            left_behind::end("what a service left behind", || left_behind::orphans(&self.layout, programs))
+        self.0.unless_interrupted(async {
+            programs::end_climbing(&self.0.rpc(), chosen, Then::Forget, longest, climbs).await?;
+            left_behind::end("what a service left behind", || left_behind::orphans(&self.0.layout, programs))
                 .await
         })?;
-        programs.iter().try_for_each(|program| self.forget_withdrawn(program))
+        programs.iter().try_for_each(|program| self.0.forget_withdrawn(program))
     }
 
     fn states(&self) -> HostResult<Vec<ProgramState>> {
-        self.unless_interrupted(async {
-            match self.rpc().processes().await {
+        self.0.unless_interrupted(async {
+            match self.0.rpc().processes().await {
                 Ok(processes) => Ok(processes.into_iter().map(ProgramState::from).collect()),
                 Err(RpcError::Absent(_)) => Ok(Vec::new()),
                 Err(error) => Err(refused("does not say what it runs", error)),
@@ -88,10 +88,10 @@ impl Services for UnixHost {
         })
     }
 
-    fn stop_manager(&self) -> HostResult<()> {
-        let (rpc, patience) = (self.rpc(), self.longest_patience()?);
-        let latest_first = self.latest_first()?;
-        self.unless_interrupted(async {
+    fn stop_all(&self) -> HostResult<()> {
+        let (rpc, patience) = (self.0.rpc(), self.0.longest_patience()?);
+        let latest_first = self.0.latest_first()?;
+        self.0.unless_interrupted(async {
             // What others depend on ends after them.
             for names in latest_first {
                 let chosen = |name: &str| names.iter().any(|known| known == name);
@@ -104,14 +104,44 @@ impl Services for UnixHost {
                 Err(error) if error.is(fault::SHUTDOWN_STATE) => {}
                 Err(error) => return Err(refused("cannot end itself", error)),
             }
-            self.wait_until_gone(patience + SHUTDOWN).await
+            self.0.wait_until_gone(patience + SHUTDOWN).await
         })?;
-        self.end_left_behind_programs()
+        self.0.end_left_behind_programs()
     }
 }
 
 /// How long supervisord takes to end when nothing runs any more.
 const SHUTDOWN: Duration = Duration::from_secs(10);
+
+impl PrivateSupervisord<'_> {
+    /// Whether this root ever had one.
+    pub(crate) fn is_used(&self) -> HostResult<bool> {
+        Ok(self.0.kind(&self.0.layout.supervisor_programs())?.is_some())
+    }
+
+    /// The programs that have a file, those that are ending too.
+    pub(crate) fn known(&self) -> HostResult<Vec<String>> {
+        let files = self.0.list(&self.0.layout.supervisor_programs())?;
+        let names = files.iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
+        Ok(names.collect())
+    }
+
+    /// Starts it if it does not run.
+    pub(crate) fn ensure(&self) -> HostResult<()> {
+        if self.0.manager_runs()? {
+            return Ok(());
+        }
+        let supervisord = self.0.supervisord()?;
+        self.0.prepare_home()?;
+        self.0.end_left_behind_programs()?;
+        self.0.launch(&supervisord)
+    }
+
+    /// Ends it when it has nothing to run any more.
+    pub(crate) fn end_idle(&self) -> HostResult<()> {
+        if self.known()?.is_empty() && self.0.manager_runs()? { self.stop_all() } else { Ok(()) }
+    }
+}
 
 impl UnixHost {
     /// Takes the programs' files away, and gives the longest patience that one of them wants.
@@ -121,7 +151,7 @@ impl UnixHost {
         let longest = patience?.into_iter().max().unwrap_or_default();
         if !self.manager_runs()? && self.has_left_something_behind()? {
             // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
-            self.ensure_manager()?;
+            PrivateSupervisord(self).ensure()?;
         }
         Ok(longest)
     }

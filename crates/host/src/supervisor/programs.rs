@@ -1,6 +1,6 @@
 //! The programs of supervisord: how each comes and goes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use release_core::service::Program;
 use super::rpc::{Rpc, RpcError, fault};
 use super::{conf, refused, unwritable};
 use crate::UnixHost;
+use crate::climb::Climbs;
 
 /// What supervisord needs to kill a program whose patience is over, and to notice that.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -18,9 +19,6 @@ const UNKNOWN_PATIENCE: Duration = Duration::from_secs(600);
 /// supervisord reads only what ends in `.conf`.
 const WITHDRAWN: &str = "ending";
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// By program: the signals that are still to come, each so long after the first.
-pub(super) type Climbs = BTreeMap<String, VecDeque<(Duration, String)>>;
 
 /// What becomes of a program that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +70,10 @@ impl UnixHost {
 
     /// Which further signals each withdrawn program gets while it does not end.
     pub(super) fn climbs(&self, programs: &[String]) -> HostResult<Climbs> {
-        let mut climbs = Climbs::new();
+        let mut climbs = Climbs::default();
         for program in programs {
             let text = self.read(&self.withdrawn_file(program))?.unwrap_or_default();
-            climbs.insert(program.clone(), conf::climb(&String::from_utf8_lossy(&text)).into());
+            climbs.add(program, conf::climb(&String::from_utf8_lossy(&text)));
         }
         Ok(climbs)
     }
@@ -142,7 +140,7 @@ pub(super) async fn end(
     then: Then,
     patience: Duration,
 ) -> HostResult<()> {
-    end_climbing(rpc, chosen, then, patience, Climbs::new()).await
+    end_climbing(rpc, chosen, then, patience, Climbs::default()).await
 }
 
 /// Like [`end`]; what does not end gets its further signals when they are due.
@@ -155,7 +153,7 @@ pub(super) async fn end_climbing(
 ) -> HostResult<()> {
     let (started, limit) = (Instant::now(), patience + MARGIN);
     loop {
-        climb(rpc, &mut climbs, started.elapsed()).await?;
+        climb(rpc, climbs.due(started.elapsed())).await?;
         match end_once(rpc, &chosen, then).await {
             Ok(left) if left.is_empty() => return Ok(()),
             Ok(left) if started.elapsed() > limit => {
@@ -172,16 +170,12 @@ pub(super) async fn end_climbing(
 }
 
 /// Sends the signals that are due.
-async fn climb(rpc: &Rpc, climbs: &mut Climbs, elapsed: Duration) -> HostResult<()> {
-    for (program, rungs) in climbs {
-        if rungs.front().is_some_and(|(due, _)| *due <= elapsed)
-            && let Some((_, signal)) = rungs.pop_front()
-        {
-            let sent = rpc.signal(program, &signal).await;
-            match tolerate(sent, &[fault::NOT_RUNNING, fault::BAD_NAME, fault::SHUTDOWN_STATE]) {
-                Ok(()) | Err(RpcError::Absent(_)) => {}
-                Err(error) => return Err(refused(format!("cannot signal `{program}`"), error)),
-            }
+async fn climb(rpc: &Rpc, due: Vec<(String, String)>) -> HostResult<()> {
+    for (program, signal) in due {
+        let sent = rpc.signal(&program, &signal).await;
+        match tolerate(sent, &[fault::NOT_RUNNING, fault::BAD_NAME, fault::SHUTDOWN_STATE]) {
+            Ok(()) | Err(RpcError::Absent(_)) => {}
+            Err(error) => return Err(refused(format!("cannot signal `{program}`"), error)),
         }
     }
     Ok(())

@@ -75,6 +75,17 @@ impl Rpc {
         self.call("supervisor.getState", vec![]).await.map(|_| ())
     }
 
+    /// The first number of its version.
+    pub(super) async fn version(&self) -> Result<u32, RpcError> {
+        let method = "supervisor.getSupervisorVersion";
+        let answer = self.call(method, vec![]).await?;
+        let number = match &answer {
+            Value::String(version) => version.split('.').next().and_then(|major| major.parse().ok()),
+            _ => None,
+        };
+        number.ok_or_else(|| RpcError::Unreadable { method, source: format!("{answer:?}").into() })
+    }
+
     /// Every program that it knows.
     pub(super) async fn processes(&self) -> Result<Vec<Process>, RpcError> {
         let method = "supervisor.getAllProcessInfo";

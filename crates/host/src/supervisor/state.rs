@@ -45,6 +45,11 @@ impl State {
         matches!(self, State::Starting | State::Running | State::Backoff)
     }
 
+    /// There is a process.
+    pub(super) fn is_up(self) -> bool {
+        matches!(self, State::Starting | State::Running)
+    }
+
     /// Nothing runs; though what has exited may be about to start again.
     pub(super) fn is_at_rest(self) -> bool {
         !self.is_wanted() && self != State::Stopping

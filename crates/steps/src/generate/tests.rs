@@ -111,6 +111,24 @@ fn a_unit_waits_as_long_as_the_app_may_take() {
 }
 
 #[test]
+fn what_another_manager_runs_is_neither_started_nor_stopped_by_the_boots_unit() {
+    let system = made(Kind::Systemd, "manager: {systemd: system}\n");
+    has(&system, &["User=deploy", "WantedBy=multi-user.target"]);
+    assert!(!system.contains("ExecStop"), "systemd ends its units itself\n{system}");
+    let user = made(Kind::Systemd, "manager: systemd\n");
+    has(&user, &["WantedBy=default.target"]);
+    assert!(!user.contains("User=") && !user.contains("network-online"), "{user}");
+    has(
+        &made(Kind::Logrotate, "manager: systemd\n"),
+        &[
+            "/srv/shop/.release/log/boot.log /srv/shop/.release/log/service/*.log /srv/shop/shared/log/*.log {",
+        ],
+    );
+    let server = made(Kind::Supervisor, "manager: {supervisord: /run/s.sock, programs: /etc/s}\n");
+    has(&server, &["command=/usr/local/bin/release start --root /srv/shop", "startsecs=0"]);
+}
+
+#[test]
 fn what_no_file_could_say_right_is_refused() {
     let error = facts("/srv/my shop", &config("")).unwrap_err();
     assert_eq!(

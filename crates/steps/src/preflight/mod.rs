@@ -56,7 +56,7 @@ pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Proble
 /// Everything that would keep the services of a release that is built from running by `config`.
 pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [env_file, accounts::accounts, held_ports, crontab] {
+    for check in [env_file, accounts::accounts, manager, held_ports, crontab] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
@@ -152,6 +152,10 @@ fn space(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Proble
         ));
     }
     Ok(())
+}
+
+fn manager(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
+    if config.services.is_empty() { Ok(()) } else { host.check_manager(&config.manager) }
 }
 
 fn held_ports(

@@ -103,7 +103,7 @@ impl Master<'_> {
         let number = self.generation.number.to_string();
         let words = ["--standing", &self.service.name, "--release", self.generation.release.as_str()];
         let words = words.into_iter().chain(["--generation", &number]).map(str::to_owned);
-        let own = programs(run, self.generation, &self.config.services);
+        let own = programs(run, self.generation, self.config);
         let masters = own.filter(|(service, _)| service.name == self.service.name).map(|(_, own)| Program {
             command: run.door.iter().cloned().chain(words.clone()).collect(),
             directory: run.layout.root().to_path_buf(),

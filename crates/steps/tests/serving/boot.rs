@@ -17,7 +17,7 @@ fn every_service_is_started_through_the_door_by_its_real_path() {
     let [web] = programs.as_slice() else { panic!("{programs:?}") };
     assert_eq!(web.name, "web-20261120T101500Z-3f2c1a9-g1");
     let door = scene.facts.door.join(" ");
-    let expected = format!("{door} --release 20261120T101500Z-3f2c1a9 --service web --generation 1");
+    let expected = format!("{door} --boot 20261120T101500Z-3f2c1a9-g1 --service web");
     assert_eq!(web.command.join(" "), expected);
     assert_eq!(web.directory.to_str(), Some("/srv/shop/releases/20261120T101500Z-3f2c1a9"));
     assert_eq!((web.stop_signal.as_str(), web.stop_wait.as_secs(), web.restart), ("TERM", 40, true));

@@ -103,8 +103,8 @@ fn a_warm_generation_stays_and_is_retired_later_while_older_ones_end() {
     assert_eq!(known(&scene), expected);
     let programs = scene.host.programs();
     let retire = programs.iter().find(|program| program.name == old().program("retire")).unwrap();
-    let words = "/usr/local/bin/release retire --root /srv/shop --release 20261119T090000Z-aaaaaaa \
-                 --generation 1 --after 91";
+    let words = "/usr/local/bin/release retire --root /srv/shop --boot 20261119T090000Z-aaaaaaa-g1 \
+                 --after 91";
     assert_eq!(retire.command.join(" "), words);
     assert!(!retire.restart);
 }

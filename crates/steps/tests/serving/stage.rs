@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use release_core::config::Log;
+use release_core::config::{Log, Manager};
 use release_core::host::{Address, Clock, Files, Services};
 use release_core::layout::Layout;
 use release_core::release::Generation;
@@ -63,6 +63,8 @@ pub(crate) fn start(scene: &Scene, generation: &Generation) {
         rotation: Log::default(),
         order: 1,
         restart: true,
+        notifies: false,
+        manager: Manager::Supervisord,
         name,
     };
     scene.host.ensure_manager().expect("the manager starts");

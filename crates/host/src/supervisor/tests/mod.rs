@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use release_core::host::{Files, Processes};
+use release_core::host::{Files, Processes, Services};
 use release_core::service::Running;
 
 use super::*;
@@ -114,7 +114,7 @@ fn programs_come_back_with_the_manager() {
     let shop = Shop::new();
     shop.start(&[shop.sleeper("web-1"), shop.sleeper("web-2")]);
     let (manager, web) = (shop.manager_pid(), shop.pid("web-1"));
-    shop.host.ensure_manager().unwrap();
+    shop.private().ensure().unwrap();
     assert_eq!((shop.manager_pid(), shop.pid("web-1")), (manager, web));
     shop.host.stop_manager().unwrap();
     // One that is just ending has no command line any more by which it was known.
@@ -122,7 +122,7 @@ fn programs_come_back_with_the_manager() {
     assert!(!shop.layout.supervisor_socket().exists() && !shop.layout.supervisor_pid().exists());
     assert_eq!(shop.host.states().unwrap(), []);
     shop.stop("web-2");
-    shop.host.ensure_manager().unwrap();
+    shop.private().ensure().unwrap();
     until("web is back", || shop.state("web-1").is_some_and(|web| web.state.is_alive()));
     assert!(shop.state("web-2").is_none());
 }
@@ -144,7 +144,7 @@ fn what_a_killed_supervisord_left_behind_makes_way_for_its_successor() {
     assert!(left.iter().all(|pid| is_alive(*pid)) && shop.layout.supervisor_socket().exists());
     assert_eq!(shop.host.states().unwrap(), []);
     let started = Instant::now();
-    shop.host.ensure_manager().unwrap();
+    shop.private().ensure().unwrap();
     assert!(left.iter().chain([&child]).all(|pid| !is_alive(*pid)));
     assert_ne!(shop.manager_pid(), manager);
     assert!(started.elapsed() < Duration::from_secs(9), "none of them had to be killed");
@@ -171,7 +171,7 @@ fn a_supervisord_whose_socket_was_removed_is_replaced() {
     shop.start(&[shop.sleeper("web-1")]);
     let old = [shop.manager_pid(), shop.pid("web-1")];
     fs::remove_file(shop.layout.supervisor_socket()).unwrap();
-    shop.host.ensure_manager().unwrap();
+    shop.private().ensure().unwrap();
     assert!(old.iter().all(|pid| !is_alive(*pid)));
     until("web is back", || shop.state("web-1").is_some_and(|web| web.state.is_alive()));
 }
@@ -179,7 +179,7 @@ fn a_supervisord_whose_socket_was_removed_is_replaced() {
 #[test]
 fn a_second_supervisord_is_refused() {
     let shop = Shop::new();
-    shop.host.ensure_manager().unwrap();
+    shop.private().ensure().unwrap();
     let manager = shop.manager_pid();
     let supervisord = shop.host.supervisord().unwrap();
     let error = shop.host.launch(&supervisord).unwrap_err();
@@ -194,7 +194,7 @@ fn supervisord_inherits_neither_environment_nor_descriptors() {
     let shop = Shop::new();
     let inherited = File::create(shop.layout.root().join("inherited")).unwrap();
     rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).unwrap();
-    shop.host.ensure_manager().unwrap();
+    shop.private().ensure().unwrap();
     let proc = PathBuf::from(format!("/proc/{}", shop.manager_pid()));
     let environ = String::from_utf8(fs::read(proc.join("environ")).unwrap()).unwrap();
     let allowed = release_core::environment::INHERITED.into_iter().chain(["PATH"]).collect::<Vec<_>>();
@@ -231,7 +231,7 @@ fn odd_paths_and_words_arrive_as_they_are() {
 fn a_supervisord_that_does_not_start_says_why() {
     let shop = Shop::new();
     shop.host.make_dir(&shop.layout.supervisor_log()).unwrap();
-    let error = shop.host.ensure_manager().unwrap_err();
+    let error = shop.private().ensure().unwrap_err();
     assert_eq!(error.to_string(), "the process manager did not start");
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("supervisord.log"), "{cause}");

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use release_core::config::Log;
+use release_core::config::{Log, Manager};
 use release_core::host::Services;
 use release_core::layout::Layout;
 use release_core::service::{Program, ProgramState};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use super::super::PrivateSupervisord;
 use crate::UnixHost;
 
 /// Where one supervisord is installed for all tests, and stays from one run to the next.
@@ -47,6 +48,10 @@ impl Shop {
         Self { _root: root, host: UnixHost::new(layout.clone()).unwrap(), layout }
     }
 
+    pub(super) fn private(&self) -> PrivateSupervisord<'_> {
+        PrivateSupervisord(&self.host)
+    }
+
     pub(super) fn program(&self, name: &str, command: &[&str]) -> Program {
         Program {
             name: name.to_owned(),
@@ -59,6 +64,8 @@ impl Shop {
             rotation: Log::default(),
             order: 1,
             restart: true,
+            notifies: false,
+            manager: Manager::Supervisord,
         }
     }
 

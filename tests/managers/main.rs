@@ -1,0 +1,21 @@
+//! Every process manager for real, under load while releases are switched: systemd booted in a container, the
+//! machine's and a user's; a supervisord that runs other programs too; and the change from one to another.
+//!
+//! The container needs root: without it those tests say so and prove nothing. `RELEASE_TEST_ALL=1` makes ten
+//! switches of each.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run belong into its output")]
+
+mod container;
+#[path = "../services/load.rs"]
+mod load;
+mod server;
+#[path = "../services/site.rs"]
+#[expect(dead_code, reason = "the services use the rest")]
+mod site;
+#[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
+#[path = "../suite/support/mod.rs"]
+mod support;
+mod systemd;
+mod tasks;
+mod trial;

@@ -1,0 +1,120 @@
+//! systemd, booted in a container: the machine's, and a user's own.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+
+use crate::container::Container;
+use crate::load::Load;
+use crate::site::Site;
+use crate::support::{Client, wait_until};
+use crate::trial::{
+    LIMIT, answers, configure, give, services, site, stop_and_start, survive_kills, switch_under_load,
+};
+
+/// The units of the site that run, or have failed.
+fn units(container: &Container) -> Vec<String> {
+    let list = container.says(&["systemctl", "list-units", "--plain", "--no-legend", "srv-*"]);
+    list.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+}
+
+fn files(container: &Container, directory: &str) -> String {
+    container.says(&["find", directory, "-name", "srv-*"])
+}
+
+fn only_the_active_release_runs(site: &Site, container: &Container) {
+    let current = site.current();
+    let units = units(container);
+    assert!(units.len() == 2 && units.iter().all(|unit| unit.contains(&current)), "{current}: {units:?}");
+}
+
+#[test]
+fn the_machines() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    site.before = container.enter();
+    configure(&site, "systemd");
+    switch_under_load(&site, "systemd (system)");
+    only_the_active_release_runs(&site, &container);
+    survive_kills(&site);
+    stop_and_start(&site);
+    container.cut_power();
+    assert!(!answers(&site));
+    container.power_on();
+    site.before = container.enter();
+    wait_until("a boot brings the active release back", LIMIT, || answers(&site));
+    only_the_active_release_runs(&site, &container);
+    site.release(&["deploy", "--force"]).exits(0);
+    site.stop();
+    drop(container);
+}
+
+#[test]
+fn a_users_own() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    configure(&site, "{systemd: user}");
+    give(&site, "1000:1000");
+    site.before = container.enter_as_shop();
+    site.release(&["deploy", "main"]).exits(3).says("sudo loginctl enable-linger shop");
+    container.runs(&["loginctl", "enable-linger", "shop"]);
+    wait_until("shop has a systemd", LIMIT, || {
+        container.says(&["ls", "/run/user/1000/systemd"]).contains("private")
+    });
+    switch_under_load(&site, "systemd (user)");
+    survive_kills(&site);
+    assert_eq!(units(&container), Vec::<String>::new(), "nothing is the machine's");
+    // What has just come back is not trusted at once.
+    wait_until("both run", LIMIT, || services(&site).iter().all(|service| service["state"] == "running"));
+    container.cut_power();
+    container.power_on();
+    site.before = container.enter_as_shop();
+    wait_until("a boot brings the active release back", LIMIT, || answers(&site));
+    site.release(&["deploy", "--force"]).exits(0);
+    assert!(files(&container, "/etc/systemd").is_empty());
+    site.stop();
+    drop(container);
+}
+
+/// The server's `release.yml` for the machine's systemd, with this for `web`.
+fn configure_web(site: &Site, web: &str) {
+    configure(site, "systemd");
+    let file = site.root.join("release.yml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(file, format!("{text}services: {{web: {{{web}}}, worker: {{instances: 2}}}}\n")).unwrap();
+}
+
+fn port_answers(site: &Site, address: SocketAddr) -> bool {
+    Client::tcp(address, false).get("/").is_ok_and(|reply| reply.body == site.current())
+}
+
+#[test]
+fn a_port_is_held_through_all_releases_and_each_instance_has_a_unit() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    site.before = container.enter();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    configure_web(&site, &format!("listen: \"{address}\""));
+    site.release(&["deploy", "main"]).exits(0);
+    let load = Load::without_keep_alive(address, &site.root);
+    site.switch();
+    site.switch();
+    let report = load.stop();
+    println!("| systemd (system), a port | {report} |");
+    report.assert_flawless(2);
+    wait_until("only the active release is known", LIMIT, || services(&site).len() == 3);
+    let running = units(&container);
+    for name in ["-port-", "-web-", "-worker.1-", "-worker.2-"] {
+        assert_eq!(running.iter().filter(|unit| unit.contains(name)).count(), 1, "{name}: {running:?}");
+    }
+    container.cut_power();
+    container.power_on();
+    site.before = container.enter();
+    wait_until("a boot brings the port back", LIMIT, || port_answers(&site, address));
+    configure_web(&site, "");
+    site.switch();
+    assert!(answers(&site) && TcpStream::connect(address).is_err());
+    site.release(&["rollback"]).exits(0);
+    assert!(port_answers(&site, address));
+    site.stop();
+    drop(container);
+}
