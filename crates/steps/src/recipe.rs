@@ -27,17 +27,11 @@ use crate::verify::Verify;
 
 /// Builds a revision and makes it active.
 ///
-/// Until `Activate` users reach the old release, and every step can be taken back. What can fail
-/// comes early: the app is checked before its database is touched, and the new processes have
-/// proved healthy on a socket of their own, and to run from the new release alone, before anyone is
-/// sent to them. Lines of cron are added before and taken out afterwards, for each runs what is
-/// active at its time. Old workers stop taking tasks before the new code can enqueue one that they
-/// do not know. Once `Verify` has asked from outside, the new release serves for good: the old one is
-/// drained and old releases go.
+/// What can fail comes early: the app is checked before its database is touched.
 pub fn deploy() -> Plan {
     // To start the app costs more than most of what it is asked then.
     let start = Start::default();
-    Plan::default()
+    let built = Plan::default()
         .step(Record)
         .step(Checkout)
         .step(LinkShared)
@@ -45,52 +39,34 @@ pub fn deploy() -> Plan {
         .step(CheckApp(start.clone()))
         .step(CollectStatic(start.clone()))
         .step(KeepAssets)
-        .step(Migrate(start))
-        .step(Boot)
-        .step(HealthCheck)
-        .step(Prove)
-        .step(AddEntries)
-        .step(OpenPorts)
-        .step(HandOver)
-        .step(Activate)
-        .step(Reload)
-        .step(Verify)
-        .afterwards(KeepEntries)
-        .afterwards(ClosePorts)
-        .afterwards(EndStandIns)
-        .afterwards(Drain)
-        .afterwards(Prune)
+        .step(Migrate(start));
+    switch(built).afterwards(Prune)
 }
 
 /// Makes a release active that exists already.
 ///
-/// The same road as the second half of a deploy: an old release is checked like a new one, and
-/// the one that is left serves until then. Pages of that one find their scripts afterwards, too.
+/// An old release is checked like a new one, and the one that is left serves until then. Pages of
+/// that one find their scripts afterwards, too.
 pub fn rollback() -> Plan {
-    Plan::default()
-        .step(KeepAssets)
-        .step(Boot)
-        .step(HealthCheck)
-        .step(Prove)
-        .step(AddEntries)
-        .step(OpenPorts)
-        .step(HandOver)
-        .step(Activate)
-        .step(Reload)
-        .step(Verify)
-        .afterwards(KeepEntries)
-        .afterwards(ClosePorts)
-        .afterwards(EndStandIns)
-        .afterwards(Drain)
+    switch(Plan::default().step(KeepAssets))
 }
 
-/// Boots the active release anew, with the configuration as it is now.
-///
-/// The same road as a rollback, to the release that serves: its new generation proves well on
-/// sockets of its own before the old one ends.
+/// Boots the active release anew, with the configuration as it is now, which becomes its own in the
+/// last step that can fail.
 pub fn restart() -> Plan {
-    Plan::default()
-        .step(Configure)
+    switch(Plan::default().step(Configure)).step(Adopt)
+}
+
+/// The one road from a release that is built to one that serves.
+///
+/// Until `Activate` users reach the old release, and every step can be taken back. The new processes
+/// have proved healthy on a socket of their own, and to run from the new release alone, before
+/// anyone is sent to them. Lines of cron are added before and taken out afterwards, for each runs
+/// what is active at its time. Old workers stop taking tasks before the new code can enqueue one that
+/// they do not know. Once `Verify` has asked from outside, the new release serves for good: the
+/// old one is drained.
+fn switch(built: Plan) -> Plan {
+    built
         .step(Boot)
         .step(HealthCheck)
         .step(Prove)
@@ -100,7 +76,6 @@ pub fn restart() -> Plan {
         .step(Activate)
         .step(Reload)
         .step(Verify)
-        .step(Adopt)
         .afterwards(KeepEntries)
         .afterwards(ClosePorts)
         .afterwards(EndStandIns)
