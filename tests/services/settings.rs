@@ -13,9 +13,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// Every service that `status` shows of the active release, with its process.
 fn services(site: &Site) -> BTreeMap<String, u64> {
-    let status = site.release(&["status", "--json"]).exits(0).json();
+    let mut shown = Vec::new();
+    // supervisord trusts a process after a second.
+    wait_until("no service is starting any more", LIMIT, || {
+        let status = site.release(&["status", "--json"]).exits(0).json();
+        shown = status["services"].as_array().unwrap().clone();
+        shown.iter().all(|service| service["state"] != "starting")
+    });
     let current = site.current();
-    let services = status["services"].as_array().unwrap().iter().map(|service| {
+    let services = shown.iter().map(|service| {
         assert_eq!(
             (service["state"].as_str(), service["release"].as_str()),
             (Some("running"), Some(&*current))
