@@ -2,6 +2,7 @@
 //! keys, their `~/.ssh/config` and their credential helpers.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::path::Path;
 
 use git2::Repository;
@@ -38,7 +39,7 @@ pub(super) fn fetch(
 ) -> HostResult<()> {
     mirror::ready(mirror, url)?;
     let mut printed = VecDeque::new();
-    let exit = host.run(&command(mirror, url), &mut |line| match told(line) {
+    let run = host.run(&command(mirror, url), &mut |line| match told(line) {
         Told::Progress(Some(done)) => progress(done),
         Told::Progress(None) => {}
         Told::Line => {
@@ -47,8 +48,19 @@ pub(super) fn fetch(
                 printed.pop_front();
             }
         }
-    })?;
+    });
+    let exit = run.map_err(|error| without_command(error, url))?;
     if exit.success() { Ok(()) } else { Err(not_fetched(mirror, url, &Vec::from(printed).join("; "))) }
+}
+
+/// The command would be told with the password that may stand in the address.
+fn without_command(error: HostError, url: &str) -> HostError {
+    match error {
+        HostError::TimedOut { limit, .. } => {
+            HostError::TimedOut { what: format!("fetching from {}", without_password(url)), limit }
+        }
+        other => other,
+    }
 }
 
 fn command(mirror: &Path, url: &str) -> Command {
@@ -68,13 +80,18 @@ fn command(mirror: &Path, url: &str) -> Command {
 
 /// How servers are reached: as the user says, by variables or in git's configuration.
 fn variables(mirror: &Path) -> Variables {
-    let mut variables = kept_variables(std::env::vars());
+    let mut variables = kept_variables(readable(std::env::vars_os()));
     let config = Repository::open_bare(mirror).and_then(|repository| repository.config());
     let configured = config.is_ok_and(|config| config.get_entry("core.sshCommand").is_ok());
     if !configured && !variables.keys().any(|name| name.starts_with("GIT_SSH")) {
         variables.insert("GIT_SSH_COMMAND".to_owned(), Secret::new(SSH));
     }
     variables
+}
+
+/// Others cannot be passed on, and none of git's own is like that.
+fn readable(all: impl Iterator<Item = (OsString, OsString)>) -> impl Iterator<Item = (String, String)> {
+    all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// What a person says by git's own variables; others are a hook's.
@@ -148,7 +165,18 @@ fn not_trusted(printed: &str, url: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_variable_that_is_no_utf8_is_passed_over() {
+        let odd = (OsString::from("ODD"), OsString::from_vec(b"caf\xe9".to_vec()));
+        let plain = (OsString::from("GIT_SSH"), OsString::from("ssh"));
+        let all: Vec<_> = readable([odd, plain].into_iter()).collect();
+        assert_eq!(all, [("GIT_SSH".to_owned(), "ssh".to_owned())]);
+    }
 
     #[test]
     fn the_progress_of_git_is_understood() {
@@ -200,7 +228,9 @@ mod tests {
         else {
             panic!("another error");
         };
-        let all = format!("{what} {help:?} {source}");
+        let late = HostError::TimedOut { what: format!("git fetch {url}"), limit: Duration::from_secs(9) };
+        let late = without_command(late, url);
+        let all = format!("{what} {help:?} {source} {late}");
         assert!(!all.contains("hunter2") && all.contains("https://example.org/shop.git"), "{all}");
     }
 }
