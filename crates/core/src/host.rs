@@ -427,6 +427,8 @@ pub trait Crontab {
     /// Makes it what `change` makes of it. No other `release` changes it meanwhile; it is not
     /// written when nothing changes.
     fn change_crontab(&self, change: &dyn Fn(&[u8]) -> Vec<u8>) -> HostResult<()>;
+    /// Whether anything reads crontabs here; `None` where this user may not see what runs.
+    fn cron_runs(&self) -> HostResult<Option<bool>>;
 }
 
 /// Time.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use release_core::host::{Clock, Crontab, HostError, HostResult, Processes};
+use release_core::host::{Clock, Crontab, Files, HostError, HostResult, Processes};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::UnixHost;
@@ -39,6 +39,34 @@ impl Crontab for UnixHost {
         let written = call("-", Some(&after)).map_err(|error| unusable("written", &error))?;
         if written.status.success() { Ok(()) } else { Err(refused("written", &said(&written))) }
     }
+
+    fn cron_runs(&self) -> HostResult<Option<bool>> {
+        if GENERATORS.iter().any(|path| Path::new(path).exists()) {
+            return Ok(Some(true));
+        }
+        // With `hidepid` one sees one's own processes alone, and never the first.
+        if name_of_process(Path::new("/proc/1")).is_none() {
+            return Ok(None);
+        }
+        let processes = self.list(Path::new("/proc"))?;
+        let names = processes.iter().filter_map(|process| name_of_process(process));
+        Ok(Some(names.into_iter().any(|name| DAEMONS.contains(&name.as_str()))))
+    }
+}
+
+/// What the programs that read crontabs call themselves.
+const DAEMONS: [&str; 4] = ["cron", "crond", "fcron", "bcron-sched"];
+
+/// systemd-cron makes timers of crontabs, and needs no daemon.
+const GENERATORS: [&str; 2] = [
+    "/usr/lib/systemd/system-generators/systemd-crontab-generator",
+    "/lib/systemd/system-generators/systemd-crontab-generator",
+];
+
+/// A process that has just ended has no name.
+fn name_of_process(directory: &Path) -> Option<String> {
+    let name = std::fs::read_to_string(directory.join("comm")).ok()?;
+    Some(name.trim_end().to_owned())
 }
 
 impl UnixHost {

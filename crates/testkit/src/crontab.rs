@@ -4,31 +4,40 @@ use release_core::host::{Crontab, HostError, HostResult};
 
 use crate::fake_host::{FakeHost, lock};
 
-/// `None` where the user has no right to one.
+/// The user's crontab, and who reads it.
 #[derive(Debug)]
-pub(crate) struct Table(Option<Vec<u8>>);
+pub(crate) struct Table {
+    /// `None` where the user has no right to one.
+    text: Option<Vec<u8>>,
+    daemon: Option<bool>,
+}
 
 impl Default for Table {
     fn default() -> Self {
-        Self(Some(Vec::new()))
+        Self { text: Some(Vec::new()), daemon: Some(true) }
     }
 }
 
 impl FakeHost {
     /// The crontab holds this.
     pub fn set_crontab(&self, text: &str) {
-        *lock(&self.crontab) = Table(Some(text.into()));
+        lock(&self.crontab).text = Some(text.into());
     }
 
     /// The user may have no crontab.
     pub fn forbid_crontab(&self) {
-        *lock(&self.crontab) = Table(None);
+        lock(&self.crontab).text = None;
+    }
+
+    /// Whether a cron daemon runs; `None` where nobody can tell.
+    pub fn set_cron_runs(&self, runs: Option<bool>) {
+        lock(&self.crontab).daemon = runs;
     }
 }
 
 impl Crontab for FakeHost {
     fn crontab(&self) -> HostResult<Vec<u8>> {
-        lock(&self.crontab).0.clone().ok_or_else(|| HostError::Crontab {
+        lock(&self.crontab).text.clone().ok_or_else(|| HostError::Crontab {
             what: "read: You are not allowed to use this program".to_owned(),
             help: "add the name to /etc/cron.allow".to_owned(),
         })
@@ -39,8 +48,12 @@ impl Crontab for FakeHost {
         let after = change(&before);
         if after != before {
             self.act("write", "the crontab")?;
-            *lock(&self.crontab) = Table(Some(after));
+            lock(&self.crontab).text = Some(after);
         }
         Ok(())
+    }
+
+    fn cron_runs(&self) -> HostResult<Option<bool>> {
+        Ok(lock(&self.crontab).daemon)
     }
 }

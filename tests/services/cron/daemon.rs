@@ -43,3 +43,25 @@ fn cron_itself_runs_the_entry_of_the_active_release() {
     assert!(all[before..].iter().all(|words| words[0] == "second"), "{all:?}");
     assert_eq!(all.last().unwrap()[1..], ["2".to_owned(), server.current(), "hello".to_owned()]);
 }
+
+/// In a process namespace of its own: whatever runs on the machine of the test.
+#[test]
+fn check_sees_whether_a_daemon_runs() {
+    let server = Server::new();
+    server.commit("  - {at: \"@daily\", run: sh job.sh first, name: first}\n", "");
+    let check = |before: &str| {
+        let script = format!("{before}exec \"$0\" check");
+        let release = env!("CARGO_BIN_EXE_release");
+        let mut command =
+            server.inside(&["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", &script, release]);
+        command.env("RELEASE_ROOT", &server.root);
+        server.run(command).finish()
+    };
+    check("").exits(3).says("no cron daemon runs").says("sudo service cron start");
+    let other = server.at("other");
+    fs::create_dir_all(&other).unwrap();
+    fs::copy("/bin/sleep", other.join("crond")).unwrap();
+    let started = format!("{}/crond 60 & ", other.display());
+    let seen = check(&started);
+    assert!(!seen.out.contains("no cron daemon runs"), "{seen}");
+}

@@ -58,6 +58,7 @@ fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
     let target =
         Target { action: Action::Deploy, generation: Generation { release, number: 1 }, revision, config };
     let mut problems = road::problems(site, &preview.layout, &state, &target)?;
+    problems.extend(preflight::cron_problems(&site.host, &target.config));
     problems.extend(preflight::proxy_problems(&site.host, &site.layout, &target.config));
     problems.extend(preflight::live_proxy_problems(&site.host, &site.layout, &target.config));
     Ok(problems)

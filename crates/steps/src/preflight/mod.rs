@@ -2,6 +2,7 @@
 
 mod accounts;
 mod commands;
+mod cron;
 mod live;
 mod nginx;
 mod proxy;
@@ -18,6 +19,7 @@ use release_core::step::{Context, StepError};
 use crate::activate::not_a_link;
 use crate::{frontend, ports, venv};
 
+pub use cron::cron_problems;
 pub use live::live_proxy_problems;
 pub use proxy::proxy_problems;
 

@@ -125,3 +125,16 @@ fn who_may_have_no_crontab_is_told_before_anything_happens() {
     let port = Entry { run: "pg_dump --port 5432".to_owned(), ..entry("dump", "@daily") };
     assert!(!problems(&config(&[port])).iter().any(|problem| problem.what.contains("port")));
 }
+
+#[test]
+fn a_daemon_that_does_not_run_is_told_where_there_are_entries() {
+    let scene = scene();
+    let found = || preflight::cron_problems(&scene.host, &scene.facts.config);
+    scene.host.set_cron_runs(Some(false));
+    assert!(found()[0].help.as_ref().unwrap().contains("sudo service cron start"), "{:?}", found());
+    assert_eq!(preflight::cron_problems(&scene.host, &config(&[])), []);
+    for runs in [Some(true), None] {
+        scene.host.set_cron_runs(runs);
+        assert_eq!(found(), []);
+    }
+}
