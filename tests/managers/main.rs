@@ -18,4 +18,5 @@ mod site;
 mod support;
 mod systemd;
 mod tasks;
+mod timers;
 mod trial;

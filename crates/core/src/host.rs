@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, Exit};
 use crate::config::{Manager, Resource};
+use crate::cron::Timer;
 use crate::event::Progress;
 use crate::proof::ProcessFiles;
 use crate::revision::Revision;
@@ -431,6 +432,15 @@ pub trait Crontab {
     fn cron_runs(&self) -> HostResult<Option<bool>>;
 }
 
+/// The timers of systemd that start the entries of this root.
+pub trait Timers {
+    /// Those that are there, enabled and waiting, by name; none where there is no systemd.
+    fn timers(&self) -> HostResult<Vec<Timer>>;
+    /// Makes these the only ones. What an entry runs goes on when its timer goes. systemd reads its
+    /// files again only if one has changed.
+    fn set_timers(&self, timers: &[Timer]) -> HostResult<()>;
+}
+
 /// Time.
 pub trait Clock {
     /// Now, for people and names.
@@ -482,11 +492,12 @@ pub trait Locks {
 
 /// Everything outside.
 pub trait Host:
-    Files + Processes + Accounts + Git + Network + Services + Crontab + Locks + Clock + Send + Sync
+    Files + Processes + Accounts + Git + Network + Services + Crontab + Timers + Locks + Clock + Send + Sync
 {
 }
 
-impl<T: Files + Processes + Accounts + Git + Network + Services + Crontab + Locks + Clock + Send + Sync> Host
-    for T
+impl<
+    T: Files + Processes + Accounts + Git + Network + Services + Crontab + Timers + Locks + Clock + Send + Sync,
+> Host for T
 {
 }

@@ -1,6 +1,7 @@
-//! The fake machine's crontab.
+//! The fake machine's crontab, and its timers.
 
-use release_core::host::{Crontab, HostError, HostResult};
+use release_core::cron::Timer;
+use release_core::host::{Crontab, HostError, HostResult, Timers};
 
 use crate::fake_host::{FakeHost, lock};
 
@@ -10,11 +11,12 @@ pub(crate) struct Table {
     /// `None` where the user has no right to one.
     text: Option<Vec<u8>>,
     daemon: Option<bool>,
+    timers: Vec<Timer>,
 }
 
 impl Default for Table {
     fn default() -> Self {
-        Self { text: Some(Vec::new()), daemon: Some(true) }
+        Self { text: Some(Vec::new()), daemon: Some(true), timers: Vec::new() }
     }
 }
 
@@ -55,5 +57,21 @@ impl Crontab for FakeHost {
 
     fn cron_runs(&self) -> HostResult<Option<bool>> {
         Ok(lock(&self.crontab).daemon)
+    }
+}
+
+impl Timers for FakeHost {
+    fn timers(&self) -> HostResult<Vec<Timer>> {
+        Ok(lock(&self.crontab).timers.clone())
+    }
+
+    fn set_timers(&self, timers: &[Timer]) -> HostResult<()> {
+        let mut timers = timers.to_owned();
+        timers.sort_by(|one, other| one.entry.cmp(&other.entry));
+        if timers != Timers::timers(self)? {
+            self.act("write", "the timers")?;
+            lock(&self.crontab).timers = timers;
+        }
+        Ok(())
     }
 }

@@ -83,7 +83,7 @@ pub(crate) fn keep_entries(site: &Site, screen: &Screen) -> Result<(), Error> {
     let cx =
         Context { host: &site.host, run: &run, observer: screen as &dyn Observer, step: KeepEntries.id() };
     if KeepEntries.run(&cx)? == Outcome::Done {
-        screen.say("put its entries of cron back into the crontab");
+        screen.say("put its entries of cron back");
     }
     Ok(())
 }

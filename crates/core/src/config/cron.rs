@@ -1,10 +1,34 @@
 //! The `cron:` of a `release.yml`.
 
+use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
+use super::{Config, Manager, Scope};
 use crate::cron::{Entry, Schedule, name_of};
+
+/// What starts the entries of cron.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CronBy {
+    /// The crontab of the user who deploys.
+    Crontab,
+    /// Timers of systemd.
+    Timers,
+}
+
+impl Config {
+    /// Whose systemd starts the entries of cron; `None` where the crontab does.
+    pub fn timers(&self) -> Option<Scope> {
+        match (self.cron_by, &self.manager) {
+            (Some(CronBy::Crontab), _) => None,
+            (_, Manager::Systemd(scope)) => Some(*scope),
+            (Some(CronBy::Timers), _) => Some(Scope::Auto),
+            (None, _) => None,
+        }
+    }
+}
 
 pub(super) fn cron(fields: &mut Fields, report: &mut Report<'_>) -> Vec<Entry> {
     let items: Vec<Value> = fields.take("cron", report).unwrap_or_default();

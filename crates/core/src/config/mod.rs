@@ -36,6 +36,7 @@ use crate::cron::Entry;
 use crate::server::Protocol;
 
 pub use assets::KeepAssets;
+pub use cron::CronBy;
 pub use instances::Instances;
 pub use listen::Listen;
 pub use log::Log;
@@ -85,6 +86,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// What runs at set times.
     pub cron: Vec<Entry>,
+    /// What starts them; `None` for the timers of systemd where that is the manager, else the crontab.
+    pub cron_by: Option<CronBy>,
     /// What is asked from outside after `activate`.
     pub verify: Option<Verify>,
     /// The static files that the proxy serves.
@@ -118,6 +121,7 @@ impl Default for Config {
             manager: Manager::default(),
             services: Vec::new(),
             cron: Vec::new(),
+            cron_by: None,
             verify: None,
             static_files: Serving::default(),
             keep_assets: KeepAssets::default(),

@@ -172,6 +172,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         manager: manager(&mut fields, report),
         services: services(&mut fields, report),
         cron: cron(&mut fields, report),
+        cron_by: fields.take("cron_by", report),
         verify: fields.value("verify").and_then(|value| verify(value, report)),
         static_files: serving(&mut fields, "static", ["/static/", "static_root"], report),
         keep_assets: keep_assets(&mut fields, report),

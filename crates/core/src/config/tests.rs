@@ -564,6 +564,22 @@ cron:
 }
 
 #[test]
+fn the_timers_of_systemd_start_entries_where_it_runs_the_services_unless_it_is_said() {
+    for (text, timers) in [
+        ("keep: 3", None),
+        ("manager: systemd", Some(Scope::Auto)),
+        ("manager: {systemd: user}", Some(Scope::User)),
+        ("{manager: systemd, cron_by: crontab}", None),
+        ("cron_by: timers", Some(Scope::Auto)),
+        ("cron_by: crontab", None),
+    ] {
+        assert_eq!(both(MINIMAL, Some(text)).unwrap().timers(), timers, "{text}");
+    }
+    let wrong = app(&format!("{MINIMAL}cron_by: systemd\n")).unwrap_err();
+    assert!(wrong[0].contains("cron_by: ") && wrong[0].contains("`crontab` or `timers`"), "{wrong:?}");
+}
+
+#[test]
 fn a_wrong_entry_of_cron_is_told_by_its_line() {
     let text = "\
 app: shop

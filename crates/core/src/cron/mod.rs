@@ -1,8 +1,10 @@
 //! Commands of the app that run at set times.
 
+mod calendar;
 mod crontab;
 mod last_run;
 mod schedule;
+mod timer;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use crate::command::{Secret, Variables};
 pub use crontab::Block;
 pub use last_run::{Ended, LastRun};
 pub use schedule::{Schedule, ScheduleError};
+pub use timer::Timer;
 
 /// A command of the app, and when it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,14 +13,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Schedule {
     text: String,
     /// One bit each, by number.
-    minutes: u64,
-    hours: u64,
-    days: u64,
-    months: u64,
+    pub(super) minutes: u64,
+    pub(super) hours: u64,
+    pub(super) days: u64,
+    pub(super) months: u64,
     /// 0 is Sunday.
-    weekdays: u64,
+    pub(super) weekdays: u64,
     /// Both must fit where one begins with `*`; else either will do. So crontab(5) has it.
-    both_days: bool,
+    pub(super) both_days: bool,
 }
 
 /// Why a text is no schedule.
@@ -179,7 +179,7 @@ impl Schedule {
     }
 }
 
-fn has(bits: u64, number: i8) -> bool {
+pub(super) fn has(bits: u64, number: i8) -> bool {
     bits >> number & 1 == 1
 }
 

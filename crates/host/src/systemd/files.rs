@@ -102,7 +102,7 @@ impl Systemd<'_> {
     }
 }
 
-fn foreign(path: &Path) -> HostError {
+pub(super) fn foreign(path: &Path) -> HostError {
     let path = path.display();
     HostError::Services {
         what: format!("cannot use {path}: somebody else wrote that"),

@@ -8,6 +8,8 @@ mod end;
 mod files;
 mod state;
 mod systemctl;
+mod timer;
+mod timers;
 mod unit;
 
 use std::path::PathBuf;
@@ -82,9 +84,9 @@ impl<'a> Systemd<'a> {
         Ok(placed)
     }
 
-    /// The units of `placed` that have failed.
-    fn failed(&self, placed: &[Placed]) -> HostResult<Vec<String>> {
-        let states = self.systemctl().states(&names(placed))?;
+    /// Those of `units` that have failed.
+    fn failed(&self, units: &[String]) -> HostResult<Vec<String>> {
+        let states = self.systemctl().states(units)?;
         let has_failed = |(_, state): &(String, UnitState)| state.running == Running::Failed;
         Ok(states.into_iter().filter(has_failed).map(|(unit, _)| unit).collect())
     }
@@ -116,7 +118,7 @@ impl ProcessManager for Systemd<'_> {
         // It may have been described in another way.
         let known = self.chosen(&known)?;
         self.disable(&known)?;
-        self.systemctl().reset(&self.failed(&known)?)?;
+        self.systemctl().reset(&self.failed(&names(&known))?)?;
         let units: Result<Vec<Unit>, Unwritable> =
             idle.iter().map(|program| Unit::of(program, &setting)).collect();
         let units = units.map_err(unwritable)?;

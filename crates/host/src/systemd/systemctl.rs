@@ -34,6 +34,16 @@ impl Systemctl<'_> {
         self.tell("cannot stop what it runs", &["stop", "--no-block"], units)
     }
 
+    /// Starts units that are up at once, such as timers.
+    pub(super) fn start_now(&self, units: &[String]) -> HostResult<()> {
+        self.tell("cannot start what it is to wait with", &["start"], units)
+    }
+
+    /// Ends units that are gone at once, such as timers.
+    pub(super) fn stop_now(&self, units: &[String]) -> HostResult<()> {
+        self.tell("cannot stop what it waits with", &["stop"], units)
+    }
+
     /// Sends `signal`, such as `INT`, to the unit's own process.
     pub(super) fn signal(&self, unit: &str, signal: &str) -> HostResult<()> {
         let signal = format!("--signal=SIG{signal}");

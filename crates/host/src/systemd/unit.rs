@@ -135,12 +135,12 @@ fn command(words: &[String], instance: Option<&str>) -> Result<String, Unwritabl
     Ok(words?.join(" "))
 }
 
-fn path(path: &Path) -> Result<String, Unwritable> {
+pub(super) fn path(path: &Path) -> Result<String, Unwritable> {
     path.to_str().map(str::to_owned).ok_or_else(|| Unwritable(path.display().to_string()))
 }
 
 /// A path that is a whole value.
-fn value(path: &Path) -> Result<String, Unwritable> {
+pub(super) fn value(path: &Path) -> Result<String, Unwritable> {
     let text = self::path(path)?;
     if text.contains(char::is_control) || text.trim() != text || text.ends_with('\\') {
         return Err(Unwritable(text));
@@ -149,7 +149,7 @@ fn value(path: &Path) -> Result<String, Unwritable> {
 }
 
 /// A word among others, with nothing in it replaced.
-fn quoted(word: &str) -> Result<String, Unwritable> {
+pub(super) fn quoted(word: &str) -> Result<String, Unwritable> {
     if word.contains(char::is_control) {
         return Err(Unwritable(word.to_owned()));
     }

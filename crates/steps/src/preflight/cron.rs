@@ -1,4 +1,4 @@
-//! Whether anything runs the entries of cron at their times.
+//! Whether anything reads the crontab, where that is to start the entries.
 
 use release_core::config::Config;
 use release_core::host::Host;
@@ -7,7 +7,7 @@ use super::Problem;
 
 /// A deploy needs no daemon, so this stops none.
 pub fn cron_problems(host: &dyn Host, config: &Config) -> Vec<Problem> {
-    if config.cron.is_empty() {
+    if config.cron.is_empty() || config.timers().is_some() {
         return Vec::new();
     }
     match host.cron_runs() {

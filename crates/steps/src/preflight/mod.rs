@@ -9,7 +9,7 @@ mod proxy;
 
 use std::path::{Path, PathBuf};
 
-use release_core::config::Config;
+use release_core::config::{Config, Manager};
 use release_core::env_file;
 use release_core::host::{Host, HostError, HostResult, Kind};
 use release_core::layout::Layout;
@@ -58,7 +58,7 @@ pub fn problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Proble
 /// Everything that would keep the services of a release that is built from running by `config`.
 pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for check in [env_file, accounts::accounts, manager, held_ports, crontab] {
+    for check in [env_file, accounts::accounts, manager, held_ports, entries] {
         check(host, layout, config, &mut problems).unwrap_or_else(|error| problems.push(error.into()));
     }
     problems.extend(config.services.iter().flat_map(|service| commands::service_problems(layout, service)));
@@ -196,9 +196,15 @@ fn linked_files(
     Ok(())
 }
 
-/// A user whom `/etc/cron.allow` keeps out may have none.
-fn crontab(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
-    if config.cron.is_empty() { Ok(()) } else { host.crontab().map(drop) }
+/// A user whom `/etc/cron.allow` keeps out may have no crontab.
+fn entries(host: &dyn Host, _: &Layout, config: &Config, _: &mut Vec<Problem>) -> HostResult<()> {
+    match config.timers().map(Manager::Systemd) {
+        _ if config.cron.is_empty() => Ok(()),
+        // As the manager of the services it was asked.
+        Some(systemd) if systemd == config.manager && !config.services.is_empty() => Ok(()),
+        Some(systemd) => host.check_manager(&systemd),
+        None => host.crontab().map(drop),
+    }
 }
 
 fn env_file(

@@ -1,12 +1,13 @@
 //! The entries of the active release: when next, and how it went last.
 
 use jiff::{Timestamp, Zoned};
-use release_core::cron::{Block, Entry, LastRun};
+use release_core::config::CronBy;
+use release_core::cron::{Entry, LastRun};
 use release_core::exit_code;
 use release_core::release::ReleaseId;
 use release_core::step::StepError;
 use release_host::EntryLock;
-use release_steps::cron::installed;
+use release_steps::cron::{Installed, installed};
 use serde::Serialize;
 
 use super::last_run;
@@ -18,7 +19,9 @@ use crate::site::Site;
 #[derive(Serialize)]
 struct Listed {
     entries: Vec<Facts>,
-    /// Why the crontab could not be read.
+    /// What starts them.
+    by: CronBy,
+    /// Why that could not be read.
     problem: Option<String>,
 }
 
@@ -28,7 +31,7 @@ pub(crate) struct Facts {
     pub(crate) name: String,
     at: String,
     run: String,
-    /// Whether the crontab has it; `None` where nobody looked.
+    /// Whether something starts it; `None` where nobody looked.
     installed: Option<bool>,
     next_at: Option<Timestamp>,
     state: State,
@@ -56,22 +59,23 @@ pub(crate) fn list(site: &Site, screen: &Screen) -> Result<u8, Error> {
     let current = site.current()?.ok_or_else(nothing_live)?;
     let config = record(site, &current)?.config;
     let mut entries = facts(site, &config.cron);
-    let lines = if entries.is_empty() { Ok(Vec::new()) } else { installed(&site.host, &site.layout) };
-    if let Ok(lines) = &lines {
+    let found = match entries.is_empty() {
+        true => Ok(Installed::default()),
+        false => installed(&site.host, &site.layout, &config),
+    };
+    if let Ok(found) = &found {
         for (entry, facts) in config.cron.iter().zip(&mut entries) {
-            let time = format!("{} ", entry.at);
-            let is_its =
-                |line: &String| line.starts_with(&time) && Block::entry_of(line) == Some(&entry.name);
-            facts.installed = Some(lines.iter().any(is_its));
+            facts.installed = Some(found.has(entry));
         }
     }
-    let problem = lines.err().map(|error| StepError::from(error).in_one_line());
-    let listed = Listed { entries, problem };
+    let problem = found.err().map(|error| StepError::from(error).in_one_line());
+    let by = if config.timers().is_some() { CronBy::Timers } else { CronBy::Crontab };
+    let listed = Listed { entries, by, problem };
     screen.facts(&listed, || text(&listed));
     Ok(exit_code::DONE)
 }
 
-/// What is known of `entries`, but for the crontab.
+/// What is known of `entries`, but for what starts them.
 fn facts(site: &Site, entries: &[Entry]) -> Vec<Facts> {
     let now = Zoned::now();
     let facts = |entry: &Entry| {
@@ -151,7 +155,12 @@ fn text(listed: &Listed) -> String {
         let next = facts.next_at.map(shown).unwrap_or_else(|| "never".to_owned());
         text += &match facts.installed {
             Some(false) => {
-                "  next  never: the crontab does not have it; `release start` brings it back\n".to_owned()
+                let who = if listed.by == CronBy::Timers {
+                    "systemd has no timer of"
+                } else {
+                    "the crontab does not have"
+                };
+                format!("  next  never: {who} it; `release start` brings it back\n")
             }
             _ => format!("  next  {next}\n"),
         };
