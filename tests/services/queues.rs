@@ -3,6 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::broker::{Enqueuer, LIMIT, Redis, ask, key, switches};
 use crate::site::Site;
@@ -22,9 +26,15 @@ services:
   poll: {command: nice -n 1 python -u manage.py poll}
 ";
 
-/// How long the task in flight takes at each switch.
-fn long() -> u64 {
-    if std::env::var_os("RELEASE_TEST_ALL").is_some() { 30 } else { 6 }
+/// How long the task in flight takes at the switch to `code`: at the first one for longer than a switch.
+fn long(code: usize) -> u64 {
+    if std::env::var_os("RELEASE_TEST_ALL").is_some() {
+        30
+    } else if code == 1 {
+        20
+    } else {
+        6
+    }
 }
 
 #[test]
@@ -34,21 +44,19 @@ fn no_worker_loses_a_task() {
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     site.release_ignoring_interrupts(&["deploy"]).exits(0);
     assert_interrupts_reach(&site);
-    let port = redis.port;
-    let enqueuer = Enqueuer::start(&site, move || is_short(port));
+    let (port, quiet) = (redis.port, Arc::new(AtomicBool::new(false)));
+    let is_quiet = quiet.clone();
+    let enqueuer = Enqueuer::start(&site, move || !is_quiet.load(Ordering::Relaxed) && is_short(port));
     for code in 1..=switches() {
-        leave_busy(&redis, &site, code);
+        leave_busy(&redis, &site, code, &quiet);
         if code == 1 {
             append(&site, OTHERWISE);
         }
     }
     let wanted = all_keys(enqueuer.stop());
     for (_, kind) in KINDS {
-        let list = format!("done:{kind}");
-        let distinct = || redis.list(&list).iter().map(|line| key(line).to_owned()).collect::<BTreeSet<_>>();
-        wait_until(&format!("all tasks of {kind} are done"), LIMIT, || distinct().len() >= wanted.len());
-        assert_eq!(distinct(), wanted, "{kind} lost a task");
-        assert_eq!(redis.list(&list).len(), wanted.len(), "{kind} did a task twice");
+        let done = all_done(&redis, kind, &wanted);
+        assert_eq!(done.len(), wanted.len(), "{kind} did a task twice");
         println!("| {kind} | {} | {} | 0 | 0 |", switches(), wanted.len());
     }
     site.assert_tidy();
@@ -63,10 +71,31 @@ fn is_short(port: u16) -> bool {
     ask(port, &["llen", "rq:queue:default"])[0].parse::<usize>().unwrap() < 8
 }
 
-/// A switch while each kind of worker has a long task.
-fn leave_busy(redis: &Redis, site: &Site, code: usize) {
+/// What `kind` has done, as soon as that is all of `wanted`; fails the test when for long it did no more.
+#[track_caller]
+fn all_done(redis: &Redis, kind: &str, wanted: &BTreeSet<String>) -> Vec<String> {
+    let (mut missing, mut since) = (wanted.clone(), Instant::now());
+    loop {
+        let done = redis.list(&format!("done:{kind}"));
+        let keys: BTreeSet<String> = done.iter().map(|line| key(line).to_owned()).collect();
+        let left: BTreeSet<String> = wanted.difference(&keys).cloned().collect();
+        if left.is_empty() {
+            return done;
+        }
+        if left != missing {
+            (missing, since) = (left, Instant::now());
+        }
+        assert!(since.elapsed() < LIMIT, "{kind} has not done {missing:?} of {}", wanted.len());
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A switch while each kind of worker has a long task. At the first one nobody enqueues until the new
+/// release is live, so that workers that still take tasks then take what they do not know.
+fn leave_busy(redis: &Redis, site: &Site, code: usize, quiet: &AtomicBool) {
+    quiet.store(code == 1, Ordering::Relaxed);
     let begun = format!("long{code} {}", code - 1);
-    let path = format!("/long?key=long{code}&seconds={}", long());
+    let path = format!("/long?key=long{code}&seconds={}", long(code));
     assert_eq!(Client::socket(&site.socket()).get(&path).unwrap().status, 200);
     site.commit("revision.py", &format!("CODE = {code}\n"));
     for (_, kind) in KINDS {
@@ -74,7 +103,12 @@ fn leave_busy(redis: &Redis, site: &Site, code: usize) {
             redis.list(&format!("begun:{kind}")).contains(&begun)
         });
     }
-    site.release(&["deploy", "main"]).exits(0);
+    let deploy = site.start(&["deploy", "main"]);
+    wait_until("the new release is live", LIMIT, || {
+        Client::socket(&site.socket()).get("/healthz").unwrap().body == code.to_string()
+    });
+    quiet.store(false, Ordering::Relaxed);
+    deploy.finish().exits(0);
     let by_new = |line: &String| line.ends_with(&format!(" {code}"));
     for (_, kind) in KINDS {
         let done = format!("done:{kind}");

@@ -7,10 +7,10 @@ use release_core::config::Log;
 use release_core::host::HostResult;
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::{Program, ProgramState, Running};
+use release_core::service::{Program, ProgramState};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::programs::latest_first;
+use crate::programs::{is_there, latest_first};
 use crate::retire::{self, RETIRE, stop_generation};
 
 /// Ends every generation but the new one.
@@ -131,13 +131,8 @@ fn names_of<'a>(names: &'a [String], generation: &'a Generation) -> impl Iterato
 fn wait_until_ended(cx: &Context<'_>, names: &[String]) -> Result<Vec<String>, StepError> {
     let mut busy = Vec::new();
     cx.wait(GRACE, POLL, || {
-        let ending = |state: &ProgramState| state.state.is_alive() || state.state == Running::Stopping;
         let states = cx.host.states()?;
-        busy = states
-            .iter()
-            .filter(|state| names.contains(&state.name) && ending(state))
-            .map(|state| state.name.clone())
-            .collect();
+        busy = names.iter().filter(|name| is_there(&states, name)).cloned().collect();
         Ok(busy.is_empty().then_some(()))
     })?;
     Ok(busy)

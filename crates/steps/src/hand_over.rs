@@ -10,12 +10,12 @@ use std::time::Duration;
 use release_core::config::{Handover, Service};
 use release_core::release::Generation;
 use release_core::run::Run;
-use release_core::service::{Program, Running};
+use release_core::service::Program;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
 use crate::celery;
-use crate::programs::{OldWorker, config_of, is_alive, old_workers, programs, stays_up};
+use crate::programs::{OldWorker, config_of, is_alive, is_there, old_workers, programs, stays_up};
 use crate::prove::prove;
 use crate::retire;
 
@@ -60,6 +60,7 @@ impl Step for HandOver {
         let asked = names(&overlapping);
         retire::begin_stop(cx, &asked)?;
         wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
+        end_those_that_fetch(cx, &overlapping)?;
         for worker in &replaced {
             // What another one depends on ends after it.
             cx.host.stop(std::slice::from_ref(&worker.name))?;
@@ -87,14 +88,21 @@ fn wait_until_idle_ones_ended<'a>(
 ) -> Result<(), StepError> {
     cx.wait(LAST_LOOK, POLL, || {
         let states = cx.host.states()?;
-        let is_there = |name: &String| {
-            states.iter().any(|state| {
-                state.name == *name && (state.state.is_alive() || state.state == Running::Stopping)
-            })
-        };
-        Ok((!asked.clone().any(is_there)).then_some(()))
+        Ok((!asked.clone().any(|name| is_there(&states, name))).then_some(()))
     })?;
     Ok(())
+}
+
+/// What is fetched until the last task is done may be a task that only the new code knows.
+fn end_those_that_fetch(cx: &Context<'_>, workers: &[OldWorker]) -> Result<(), StepError> {
+    let states = cx.host.states()?;
+    let fetches = |worker: &&OldWorker| worker.service.as_ref().is_some_and(Service::fetches_until_it_ends);
+    let fetching = workers.iter().filter(fetches).map(|worker| worker.name.clone());
+    let busy: Vec<String> = fetching.filter(|name| is_there(&states, name)).collect();
+    if !busy.is_empty() {
+        cx.line(&format!("waiting for the last task of {}, which fetches more until then", busy.join(", ")));
+    }
+    Ok(retire::stop(cx.host, &cx.run.layout, &busy)?)
 }
 
 /// The old workers that run, but may have been told already to take no more tasks.

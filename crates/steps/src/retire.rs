@@ -33,13 +33,16 @@ pub fn stop_generation(host: &dyn Host, layout: &Layout, generation: &Generation
         .map(|state| state.name.clone())
         .filter(|name| *name != retire)
         .collect();
-    if !names.is_empty() {
-        host.stop(&names)?;
-    }
-    for name in &names {
-        host.remove(&layout.draining(name))?;
-    }
+    stop(host, layout, &names)?;
     remove_sockets(host, layout, generation)
+}
+
+/// Stops programs, and forgets since when they have been ending.
+pub(crate) fn stop(host: &dyn Host, layout: &Layout, names: &[String]) -> HostResult<()> {
+    if !names.is_empty() {
+        host.stop(names)?;
+    }
+    names.iter().try_for_each(|name| host.remove(&layout.draining(name)))
 }
 
 /// Asks programs to end, without waiting for it, and writes down since when they have been ending.

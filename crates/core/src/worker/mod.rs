@@ -29,8 +29,10 @@ pub enum Worker {
     Huey,
     /// RQ: one task at a time, in a child of its own.
     Rq,
-    /// A program of which nothing is known but that it ends on TERM: Dramatiq, django-q2, a
-    /// `manage.py` command.
+    /// Dramatiq: it fetches for as long as one of its tasks lasts.
+    Dramatiq,
+    /// A program of which nothing is known but that it ends on TERM: django-q2, a `manage.py`
+    /// command.
     Other,
 }
 
@@ -47,6 +49,7 @@ impl Worker {
                 Worker::Huey
             }
             "rq" | "rqworker" => Worker::Rq,
+            "dramatiq" | "dramatiq-gevent" | "rundramatiq" => Worker::Dramatiq,
             _ => return None,
         })
     }
@@ -100,8 +103,14 @@ impl Service {
             // Asked to end, Celery ends each child that has no task, and RQ its scheduler.
             Worker::Celery => Celery::of(&words).filter(Celery::forks).map(|_| children),
             Worker::Rq => (!words.iter().any(|word| word.contains("pool"))).then_some(children.min(1)),
-            Worker::Huey | Worker::Other => None,
+            Worker::Huey | Worker::Dramatiq | Worker::Other => None,
         }
+    }
+
+    /// Whether it fetches tasks until its last one is done, also when it was asked to end, and throws
+    /// away those that it does not know.
+    pub fn fetches_until_it_ends(&self) -> bool {
+        Worker::of(&self.words()) == Worker::Dramatiq
     }
 
     /// The words of its command, with variables as they stand; none if a quote is not closed.

@@ -80,6 +80,20 @@ fn what_leaves_its_processes_to_themselves_is_known() {
 }
 
 #[test]
+fn dramatiq_alone_fetches_until_it_ends() {
+    let fetches = |command: &str| {
+        let service = Service { command: command.to_owned(), ..crate::config::tests::worker() };
+        service.fetches_until_it_ends()
+    };
+    for command in
+        ["python manage.py rundramatiq", "nice venv/bin/dramatiq shop.tasks", "dramatiq-gevent shop"]
+    {
+        assert!(fetches(command), "{command}");
+    }
+    assert!(!fetches("celery -A dramatiq.tasks worker") && !fetches("python manage.py qcluster"));
+}
+
+#[test]
 fn the_tasks_left_are_told_where_each_has_a_process() {
     let left = |command: &str, children| {
         let service = Service { command: command.to_owned(), ..crate::config::tests::worker() };

@@ -132,6 +132,20 @@ fn an_old_worker_that_still_waits_for_its_queue_is_waited_for() {
 }
 
 #[test]
+fn an_old_worker_that_fetches_until_it_ends_has_ended_before_the_switch() {
+    let mut scene = second_deploy();
+    let command = "python manage.py rundramatiq".to_owned();
+    add(&mut scene, Service { command, ..service(WORKER, Handover::Overlap) });
+    let name = old().program(WORKER);
+    scene.host.set_state(&name, Running::Stopping);
+    scene.run(&HandOver).unwrap();
+    assert!(!scene.host.known_programs().unwrap().contains(&name), "it was stopped, with its patience");
+    assert_eq!(Draining::read(&scene.host, &scene.facts.layout, &name).unwrap(), None);
+    let lines = scene.recorder.lines();
+    assert!(lines.iter().any(|line| line.contains("the last task of worker-")), "{lines:?}");
+}
+
+#[test]
 fn running_twice_is_running_once() {
     let scene = scene();
     scene.run(&HandOver).unwrap();
