@@ -7,10 +7,22 @@ use crate::broker::{Enqueuer, LIMIT, Redis, free_port, key, switches};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
+/// One of its services runs twice, each with a node name of its own.
+const TWICE: &str = "\
+services:
+  worker:
+    command: celery -A tasks worker -l info -c 1 -n w$INSTANCE@%h --max-tasks-per-child 20
+    instances: 2
+    handover: overlap
+    health: {settle: 2s}
+    stop: [TERM 1m, INT 10s, KILL]
+";
+
 #[test]
 fn celery() {
     let redis = Redis::start();
     let site = Site::of("workers");
+    site.overriding(TWICE);
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     site.switch();
     let enqueuer = Enqueuer::start(&site, || true);
@@ -24,6 +36,8 @@ fn celery() {
         let by_new = |line: &String| line.ends_with(&format!(" {code}"));
         wait_until("the new worker works", LIMIT, || redis.list("done").iter().any(by_new));
         wait_until("the old worker has finished the long task", LIMIT, || redis.list("done").contains(&long));
+        let log = site.root.join(".release/log").join(site.current()).join("hand-over.log");
+        assert_eq!(fs::read_to_string(log).unwrap_or_default(), "", "each worker took the order");
     }
     let wanted = all_keys(enqueuer.stop());
     let distinct = || redis.list("done").iter().map(|line| key(line).to_owned()).collect::<BTreeSet<_>>();

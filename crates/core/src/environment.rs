@@ -99,14 +99,30 @@ fn filled(values: &BTreeMap<String, String>, env: &Variables) -> Variables {
 }
 
 fn fill(text: &str, env: &Variables) -> String {
+    let is_computed = |name: &str| computed_names().any(|known| known == name);
+    replace(text, |name| env.get(name).filter(|_| is_computed(name)).map(Secret::reveal))
+}
+
+/// `text` with what tells a program apart from the others of its service; other variables as they stand.
+pub fn of_program(text: &str, program: &str) -> String {
+    let instance =
+        Generation::of_instance(program).and_then(|(name, _)| Some(name.rsplit_once('.')?.1.to_owned()));
+    replace(text, |name| match name {
+        INSTANCE => Some(instance.as_deref().unwrap_or("1")),
+        Program::VARIABLE => Some(program),
+        _ => None,
+    })
+}
+
+/// `text` with the variables that have a value.
+fn replace<'a>(text: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         filled.push_str(before);
-        let computed = variable(after).filter(|(name, _)| computed_names().any(|known| known == *name));
-        match computed.and_then(|(name, after)| Some((env.get(name)?, after))) {
+        match variable(after).and_then(|(name, after)| Some((value(name)?, after))) {
             Some((value, after)) => {
-                filled.push_str(value.reveal());
+                filled.push_str(value);
                 rest = after;
             }
             None => {
@@ -189,6 +205,14 @@ mod tests {
         assert_eq!(fill("$CORES ${CORES}x $CORESX", &env), "4 4x $CORESX");
         assert_eq!(fill("p$$CORES$PATH ${CORES $", &env), "p$4$PATH ${CORES $");
         assert_eq!(fill("$INSTANCE", &env), "$INSTANCE", "nobody has said which");
+    }
+
+    #[test]
+    fn what_tells_a_program_apart_is_known_without_its_environment() {
+        let (second, only) = ("calc.2-20261120T101500Z-3f2c1a9-g1", "calc-20261120T101500Z-3f2c1a9-g1");
+        assert_eq!(of_program("w${INSTANCE}@%h $HOST", second), "w2@%h $HOST");
+        assert_eq!(of_program("w$INSTANCE@%h", only), "w1@%h");
+        assert_eq!(of_program("$RELEASE_PROGRAM@%h", second), format!("{second}@%h"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use release_core::command::Command;
 use release_core::config::Service;
+use release_core::environment;
 use release_core::host::{HostError, HostResult};
 use release_core::release::Generation;
 use release_core::step::Context;
@@ -41,7 +42,8 @@ struct Group<'a> {
 
 /// The worker's parts, if it is one of Celery.
 pub(crate) fn of(worker: &OldWorker) -> Option<Celery> {
-    Celery::of(&worker.service.as_ref()?.words())
+    let words = worker.service.as_ref()?.words().into_iter();
+    Celery::of(&words.map(|word| environment::of_program(&word, &worker.name)).collect::<Vec<_>>())
 }
 
 /// Lets the Celery workers among `workers` take no more tasks, and waits until they have begun

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use release_core::config::{Handover, Health, Service, Wait};
+use release_core::config::{Handover, Health, Instances, Service, Wait};
 use release_core::draining::Draining;
 use release_core::host::{Clock, Services};
 use release_core::release::Generation;
@@ -197,6 +197,26 @@ fn celery_takes_no_more_before_it_is_asked_to_end() {
     assert!(
         !alive(&scene).contains(&name) && !scene.recorder.lines().iter().any(|line| line.contains("twice"))
     );
+}
+
+#[test]
+fn each_of_several_celery_workers_is_asked_by_its_own_name() {
+    let mut scene = second_deploy();
+    let mut service = service(WORKER, Handover::Overlap);
+    service.command = "celery -A shop worker -n w$INSTANCE@%h".to_owned();
+    service.instances = Instances::Number(2);
+    add(&mut scene, service);
+    let names = ["worker.1", "worker.2"].map(|name| old().program(name));
+    scene.host.stop(&[old().program(WORKER)]).unwrap();
+    scene.host.start(&names.clone().map(|name| program(&scene, &name))).unwrap();
+    let nodes = [1, 2].map(|number| format!("w{number}-{}@%h", names[number - 1]));
+    scene.host.on_call("--service worker", move |_, command| {
+        let asked: serde_json::Value = serde_json::from_str(command.args.last().unwrap()).unwrap();
+        assert_eq!(asked["nodes"], serde_json::json!(nodes));
+        Answer::ok().says("@release-celery:{\"answered\": 2, \"settled\": true}")
+    });
+    scene.run(&HandOver).unwrap();
+    assert!(!scene.recorder.lines().iter().any(|line| line.contains("twice")), "they answered");
 }
 
 #[test]
