@@ -12,6 +12,7 @@ mod cli;
 mod concurrent;
 mod config;
 mod deploy;
+mod directory;
 mod hook;
 mod interrupted;
 mod restart;

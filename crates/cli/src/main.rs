@@ -1,5 +1,6 @@
 //! The `release` command: arguments in, an exit code out.
 
+mod app_file;
 mod args;
 mod commands;
 mod error;

@@ -15,6 +15,7 @@ use release_core::revision::Revision;
 use release_core::state::State;
 use release_host::{JournalFile, UnixHost};
 
+use crate::app_file;
 use crate::error::Error;
 
 /// The root, and the machine that it is on.
@@ -70,17 +71,15 @@ impl Site {
 
     /// The effective configuration of `revision`, as the repository at `layout.repo()` has it.
     pub(crate) fn config(&self, layout: &Layout, revision: &Revision) -> Result<Config, Error> {
-        use release_core::host::Git;
-        let app = self.host.file(&layout.repo(), revision, "release.yml")?;
-        let app = app.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let server = self.server_file()?;
-        let name = format!("release.yml of {}", revision.short());
-        let app = app.as_ref().map(|text| Source { name: &name, text });
         let server = server.as_ref().map(|(name, text)| Source { name, text });
+        let app = app_file::read(&self.host, &layout.repo(), revision, server)?;
+        let (name, app) = (app.name, app.text);
+        let app = app.as_ref().map(|text| Source { name: &name, text });
         match config::parse(app, server) {
             Ok(config) => Ok(config),
             // The server's file may say it all; where it does not, it is the app's that is missed.
-            Err(problems) if app.is_none() && is_incomplete(&problems) => Err(no_release_yml(revision)),
+            Err(problems) if app.is_none() && is_incomplete(&problems) => Err(app_file::missing(&name)),
             Err(problems) => Err(problems.into()),
         }
     }
@@ -178,13 +177,6 @@ fn with_cache(layout: Layout) -> Layout {
 /// Whether something is not said at all, on any line.
 fn is_incomplete(problems: &Problems) -> bool {
     problems.0.iter().any(|problem| problem.line.is_none())
-}
-
-fn no_release_yml(revision: &Revision) -> Error {
-    Error::Usage {
-        what: format!("{} has no release.yml", revision.short()),
-        help: "write one in the project with `release init`, commit it and push".to_owned(),
-    }
 }
 
 /// What to fetch.

@@ -58,7 +58,7 @@ pub fn of_release(
     env.extend(env_file.clone());
     env.extend(filled(&config.env, &env));
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
-    let directory = layout.release(release);
+    let directory = layout.app(release, config);
     let path = caller.get("PATH").map_or(SYSTEM_PATH, Secret::reveal);
     set("PATH", format!("{}:{path}", layout.venv(release).join("bin").display()));
     set("VIRTUAL_ENV", text(&layout.venv(release)));
@@ -136,20 +136,20 @@ fn replace<'a>(text: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
 
 /// What the master of a service that belongs to no release sees of all this: paths that lead through
 /// `current`, and the name of no release.
-pub fn of_standing(layout: &Layout, release: &Variables, service: &Service) -> Variables {
+pub fn of_standing(layout: &Layout, config: &Config, release: &Variables, service: &Service) -> Variables {
     let mut env = release.clone();
     env.insert(INSTANCE.to_owned(), Secret::new("1"));
     env.extend(filled(&service.env, &env));
     for name in ["RELEASE_ID", "RELEASE_REVISION"] {
         env.remove(name);
     }
-    let (current, venv) = (layout.current(), layout.current().join("venv"));
+    let (app, venv) = (layout.current_app(config), layout.current().join("venv"));
     let path = release.get("PATH").map_or(SYSTEM_PATH, Secret::reveal);
     let (_, system) = path.split_once(':').unwrap_or(("", path));
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));
     set("PATH", format!("{}:{system}", venv.join("bin").display()));
     set("VIRTUAL_ENV", text(&venv));
-    set("PWD", text(&current));
+    set("PWD", text(&app));
     set("SOCKET", text(&layout.standing_socket(&service.name)));
     set("RELEASE_SERVICE", service.name.clone());
     set(Program::VARIABLE, standing::program(&service.name));

@@ -25,6 +25,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cache_key::CacheKey;
+use crate::config::Config;
 use crate::host::CheckedOut;
 use crate::release::{Generation, ReleaseId};
 
@@ -89,6 +90,16 @@ impl Layout {
     /// One built release.
     pub fn release(&self, release: &ReleaseId) -> PathBuf {
         self.releases().join(release.as_str())
+    }
+
+    /// Where a release has the app of `config`: commands start there, and its paths begin there.
+    pub fn app(&self, release: &ReleaseId, config: &Config) -> PathBuf {
+        inside(self.release(release), config)
+    }
+
+    /// The same of the active release, as it is reached from outside.
+    pub fn current_app(&self, config: &Config) -> PathBuf {
+        inside(self.current(), config)
     }
 
     /// The revision that a release was built from, for people and other programs.
@@ -371,4 +382,8 @@ impl Layout {
     pub fn trash(&self) -> PathBuf {
         self.state().join("trash")
     }
+}
+
+fn inside(release: PathBuf, config: &Config) -> PathBuf {
+    if config.is_at_top() { release } else { release.join(&config.directory) }
 }

@@ -44,20 +44,22 @@ impl Layout {
 pub fn started_with(config: &Config, service: &Service, env_file: &[u8], venv: &Path) -> String {
     let variables =
         serde_json::to_vec(&(&config.env, &service.env, &service.process)).expect("names and texts");
-    let key = CacheKey::new("standing", 1)
+    let mut key = CacheKey::new("standing", 1)
         .with("command", &service.command)
         .with("patience", service.patience().as_millis().to_string())
         .with("env_file", env_file)
         .with("venv", venv.as_os_str().as_encoded_bytes())
         .with("variables", variables);
+    if !config.is_at_top() {
+        key = key.with("directory", &config.directory);
+    }
     key.finish()
 }
 
-/// The words of a command, so that the server finds the code through `current` each time: where it
-/// changes directory to, it goes there through `current`.
-pub fn through_current(mut words: Vec<String>, layout: &Layout) -> Vec<String> {
-    let current = layout.current();
-    let place = |value: &str| current.join(value).display().to_string();
+/// The words of a command, so that the server finds the code of `app` through `current` each time:
+/// where it changes directory to, it goes there through `current`.
+pub fn through_current(mut words: Vec<String>, app: &Path) -> Vec<String> {
+    let place = |value: &str| app.join(value).display().to_string();
     for index in 0..words.len() {
         if let Some(value) = words[index].strip_prefix("--chdir=") {
             words[index] = format!("--chdir={}", place(value));
@@ -68,13 +70,25 @@ pub fn through_current(mut words: Vec<String>, layout: &Layout) -> Vec<String> {
             return words;
         }
     }
-    words.extend(["--chdir".to_owned(), current.display().to_string()]);
+    words.extend(["--chdir".to_owned(), app.display().to_string()]);
     words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_app_that_moves_in_its_repository_needs_a_new_master() {
+        let service = crate::config::tests::worker();
+        let started = |directory: &str| {
+            let config = Config { directory: directory.to_owned(), ..Config::default() };
+            started_with(&config, &service, b"", Path::new("/venv"))
+        };
+        assert_eq!(started("shop"), started("shop"));
+        assert_ne!(started("shop"), started("store"));
+        assert_ne!(started("shop"), started("."));
+    }
 
     #[test]
     fn a_masters_name_tells_its_service() {
@@ -86,7 +100,7 @@ mod tests {
     fn a_server_changes_directory_through_current() {
         let words = |text: &str| {
             let words = text.split(' ').map(str::to_owned).collect();
-            through_current(words, &Layout::new("/srv/shop")).join(" ")
+            through_current(words, Path::new("/srv/shop/current")).join(" ")
         };
         assert_eq!(words("gunicorn a"), "gunicorn a --chdir /srv/shop/current");
         assert_eq!(words("gunicorn --chdir web a"), "gunicorn --chdir /srv/shop/current/web a");

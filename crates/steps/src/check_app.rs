@@ -8,7 +8,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy, ta
 
 use crate::collect_static::CollectStatic;
 use crate::django::{self, Inspection, Migration, NO_DJANGO, Start};
-use crate::place::{below, in_release};
+use crate::place::{below, in_app, in_release};
 
 /// Runs Django's checks and looks at the migrations. The same process goes on to collect static
 /// files, which [`CollectStatic`] tells of.
@@ -42,7 +42,7 @@ impl Step for CheckApp {
         let found = self.0.ask(cx, django)?;
         refuse_errors(cx, &found)?;
         if let Some(root) = &found.static_root
-            && !is_inside(cx, &below(&in_release(cx, &django.directory), root))?
+            && !is_inside(cx, &below(&in_app(cx, &django.directory), root))?
         {
             cx.warn(format!(
                 "STATIC_ROOT is {root}, outside of the release: its files change before the new code is active; \
@@ -135,6 +135,18 @@ mod tests {
         assert_eq!(command.inherit, Inherit::Nothing);
         assert_eq!(command.env["DJANGO_SETTINGS_MODULE"].reveal(), "shop.settings");
         assert_eq!(command.env["PWD"].reveal(), format!("{release}/web"));
+    }
+
+    #[test]
+    fn an_app_below_the_top_starts_in_its_directory() {
+        let (mut scene, _) = project(&[], None);
+        scene.facts.config.directory = "services/shop".to_owned();
+        scene.facts.config.django.as_mut().unwrap().directory = "web".to_owned();
+        scene.run(&CheckApp::default()).unwrap();
+        let command = scene.host.commands().remove(0);
+        let release = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
+        assert_eq!(command.program.display().to_string(), format!("{release}/venv/bin/python"));
+        assert_eq!(command.directory.display().to_string(), format!("{release}/services/shop/web"));
     }
 
     #[test]

@@ -70,13 +70,14 @@ impl Step for KeepAssets {
     }
 }
 
-/// The directory of the static files, or why nothing is kept.
+/// The directory of the static files in the release, or why nothing is kept.
 fn wanted(cx: &Context<'_>) -> Result<String, String> {
     if cx.run.config.keep_assets.releases == 0 {
         return Err("`keep_assets: 0` in release.yml".to_owned());
     }
     let files = cx.run.config.served_static();
-    files.map(|files| files.directory).ok_or_else(|| "the proxy serves no static files".to_owned())
+    let directory = files.and_then(|files| cx.run.config.in_revision(&files.directory));
+    directory.ok_or_else(|| "the proxy serves no static files".to_owned())
 }
 
 /// The releases that users may have a page of, the last one first.

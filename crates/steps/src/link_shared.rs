@@ -6,7 +6,7 @@ use release_core::host::{HostResult, Kind};
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
-use crate::place::{below, in_release, relative};
+use crate::place::{below, in_app, in_release, relative};
 
 /// Links the shared directories and files.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +88,7 @@ fn require_files(cx: &Context<'_>) -> Result<(), StepError> {
 
 /// Makes `shared/<name>`. What the repository tracks there is its first content, and then we say so.
 fn provide(cx: &Context<'_>, name: &str) -> Result<bool, StepError> {
-    let (shared, tracked) = (shared(cx, name), in_release(cx, name));
+    let (shared, tracked) = (shared(cx, name), in_app(cx, name));
     match cx.host.kind(&shared)? {
         None => {}
         Some(Kind::Directory) if cx.host.list(&shared)?.is_empty() => {}
@@ -123,7 +123,7 @@ fn seed(cx: &Context<'_>, tracked: &Path, shared: &Path) -> HostResult<()> {
 
 /// Puts a relative link into the release, in place of what is tracked there.
 fn link(cx: &Context<'_>, name: &str) -> Result<(), StepError> {
-    let link = in_release(cx, name);
+    let link = in_app(cx, name);
     let parent = make_parents(cx, name)?;
     if !matches!(cx.host.kind(&link)?, None | Some(Kind::Link)) {
         cx.host.remove(&link)?;
@@ -137,7 +137,8 @@ fn make_parents(cx: &Context<'_>, name: &str) -> Result<PathBuf, StepError> {
     let top = in_release(cx, ".");
     let real_top = cx.host.resolve(&top)?.unwrap_or_else(|| top.clone());
     let mut parent = top.clone();
-    for part in Path::new(name).parent().into_iter().flat_map(Path::components) {
+    let inside = cx.run.config.in_revision(name).unwrap_or_default();
+    for part in Path::new(&inside).parent().into_iter().flat_map(Path::components) {
         parent.push(part);
         if cx.host.kind(&parent)?.is_none() {
             cx.host.make_dir(&parent)?;

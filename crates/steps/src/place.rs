@@ -18,18 +18,24 @@ pub(crate) fn in_release(cx: &Context<'_>, path: &str) -> PathBuf {
     below(&cx.run.layout.release(cx.run.release()), path)
 }
 
+/// What the app calls `path`, in the release that is built.
+pub(crate) fn in_app(cx: &Context<'_>, path: &str) -> PathBuf {
+    below(&cx.run.layout.app(cx.run.release(), &cx.run.config), path)
+}
+
 /// `path` below `top`, without parts that say nothing.
 pub(crate) fn below(top: &Path, path: &str) -> PathBuf {
     top.components().chain(Path::new(path).components().filter(|part| *part != Component::CurDir)).collect()
 }
 
-/// A file of the release; of the revision, as long as there is no release.
+/// What the app calls `path`: a file of the release, or of the revision as long as there is no release.
 pub(crate) fn tracked(cx: &Context<'_>, path: &str) -> HostResult<Option<Vec<u8>>> {
+    let Some(path) = cx.run.config.in_revision(path) else { return Ok(None) };
     let top = in_release(cx, ".");
     if cx.host.kind(&top)?.is_some() {
-        return cx.host.read(&below(&top, path));
+        return cx.host.read(&below(&top, &path));
     }
-    cx.host.file(&cx.run.layout.repo(), &cx.run.revision, path)
+    cx.host.file(&cx.run.layout.repo(), &cx.run.revision, &path)
 }
 
 /// Removes a tree of which no half may ever be seen: a rename is quick, the removal takes its time.

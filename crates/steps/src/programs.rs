@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use release_core::config::{Config, Handover, Manager, Service};
+use release_core::config::{Config, Handover, Service};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::run::Run;
@@ -21,17 +21,16 @@ pub(crate) fn programs<'a>(
 ) -> impl Iterator<Item = (&'a Service, Program)> {
     config.services.iter().zip(1..).flat_map(move |(service, order)| {
         let instances = service.instances_on(run.cores).into_iter();
-        let manager = &config.manager;
-        instances.map(move |instance| (service, program(run, generation, manager, service, instance, order)))
+        instances.map(move |instance| (service, program(run, generation, config, service, instance, order)))
     })
 }
 
-/// One instance of a service of `generation` as `manager` runs it: through the door that sets its
+/// One instance of a service of `generation` as its manager runs it: through the door that sets its
 /// environment.
 fn program(
     run: &Run,
     generation: &Generation,
-    manager: &Manager,
+    config: &Config,
     service: &Service,
     instance: Option<u32>,
     order: u32,
@@ -45,7 +44,7 @@ fn program(
     let first = ladder.first().map_or("TERM", |rung| rung.signal.as_str());
     Program {
         command: run.door.iter().cloned().chain(which).collect(),
-        directory: run.layout.release(&generation.release),
+        directory: run.layout.app(&generation.release, config),
         stop_signal: first.to_owned(),
         stop_wait: service.patience(),
         climb: climb(service),
@@ -54,7 +53,7 @@ fn program(
         order,
         restart: true,
         notifies: Server::of(&shell_words::split(&service.command).unwrap_or_default()).notifies(),
-        manager: manager.clone(),
+        manager: config.manager.clone(),
         name,
     }
 }

@@ -63,7 +63,8 @@ pub(crate) fn run(
         }
     };
     let (program, args) = words.split_first().ok_or_else(|| no_service("", &release))?;
-    let command = Command::new(program, site.layout.release(&release)).args(args).env(env).isolated();
+    let command =
+        Command::new(program, site.layout.app(&release, &record.config)).args(args).env(env).isolated();
     Err(release_host::become_program(&command, &settings).into())
 }
 
@@ -112,15 +113,18 @@ pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32
     let service = named(&record.config, service, &release)?;
     let settings = &service.process;
     let env = env(site, &record, &caller_as(site, settings)?)?;
-    let mut env = environment::of_standing(layout, &env, service);
+    let mut env = environment::of_standing(layout, &record.config, &env, service);
     env.extend(handed_down(&caller()));
     let words = expand(service, &env)?;
-    let words = standing::through_current(server_words(site, &release, service, words)?, layout);
+    let words = standing::through_current(
+        server_words(site, &release, service, words)?,
+        &layout.current_app(&record.config),
+    );
     make_way(site, &layout.standing_socket(&service.name))?;
     let stamp = reload::stamp(host, layout, &release, &record.config, service)?;
     host.write(&layout.standing_stamp(&service.name), stamp.as_bytes(), 0o600)?;
     let (program, args) = words.split_first().ok_or_else(|| no_service(&service.name, &release))?;
-    let command = Command::new(program, layout.current()).args(args).env(env).isolated();
+    let command = Command::new(program, layout.current_app(&record.config)).args(args).env(env).isolated();
     Err(release_host::become_program(&command, settings).into())
 }
 

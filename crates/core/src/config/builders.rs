@@ -2,9 +2,10 @@
 
 use serde_yaml::Value;
 
+use super::directory::tidy;
 use super::fields::{Fields, Report, name};
-use super::parse::{check_path, check_words};
-use super::paths::check_output;
+use super::parse::{check_inside, check_path, check_words};
+use super::paths::{check_output, normal};
 use super::{Building, Frontend, Python, Size};
 
 /// With less not even npm or pip starts.
@@ -36,7 +37,7 @@ pub(super) fn python(value: Value, report: &mut Report<'_>) -> Python {
         packages: fields.take("packages", report).unwrap_or_default(),
     };
     for path in python.requirements.iter().flatten() {
-        check_path(&fields.at("requirements"), path, report);
+        check_inside(&fields.at("requirements"), path, report);
     }
     for (key, names) in [("groups", &python.groups), ("extras", &python.extras)] {
         check_names(&fields.at(key), names, report);
@@ -95,8 +96,10 @@ pub(super) fn frontends(fields: &mut Fields, report: &mut Report<'_>) -> Option<
 fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Frontend {
     let usual = Frontend::usual(".");
     let mut fields = Fields::new(value, path, report);
+    let given: String = fields.take("directory", report).unwrap_or(usual.directory);
+    check_inside(&fields.path, &given, report);
     let frontend = Frontend {
-        directory: fields.take("directory", report).unwrap_or(usual.directory),
+        directory: tidy(&normal(&format!("{}/{given}", report.directory)).unwrap_or_default()),
         install: fields.take("install", report),
         build: fields.take("build", report),
         outputs: fields.take("outputs", report).unwrap_or(usual.outputs),
@@ -114,7 +117,6 @@ fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Fronten
             );
         }
     }
-    check_path(&fields.path, &frontend.directory, report);
     if let Some(prebuilt) = &frontend.prebuilt {
         check_path(&fields.at("prebuilt"), prebuilt, report);
     }

@@ -10,10 +10,16 @@ use super::problem::Problem;
 pub(super) struct Report<'a> {
     pub(super) file: &'a str,
     pub(super) text: &'a str,
+    /// Where the app is in its repository.
+    pub(super) directory: &'a str,
     pub(super) problems: Vec<Problem>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    pub(super) fn new(file: &'a str, text: &'a str, directory: &'a str) -> Self {
+        Self { file, text, directory, problems: Vec::new() }
+    }
+
     pub(super) fn add(&mut self, path: &[String], what: impl Into<String>, help: Option<String>) {
         self.problems.push(Problem {
             file: self.file.to_owned(),

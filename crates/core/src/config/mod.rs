@@ -7,6 +7,7 @@
 mod assets;
 mod builders;
 mod cron;
+mod directory;
 mod fields;
 mod instances;
 mod lines;
@@ -34,9 +35,11 @@ use std::path::PathBuf;
 use crate::command::Share;
 use crate::cron::Entry;
 use crate::server::Protocol;
+use directory::TOP;
 
 pub use assets::KeepAssets;
 pub use cron::CronBy;
+pub use directory::directory_of;
 pub use instances::Instances;
 pub use listen::Listen;
 pub use log::Log;
@@ -58,6 +61,8 @@ pub struct Config {
     pub repository: Option<String>,
     /// The branch that is deployed when none is named, and the only one that a push deploys.
     pub branch: String,
+    /// Where the app is in the repository; `.` for the top.
+    pub directory: String,
     /// Where what is built once is kept, on this server; `None` for the root's own `cache`.
     pub cache: Option<PathBuf>,
     /// How many good releases stay on the disk.
@@ -107,6 +112,7 @@ impl Default for Config {
             app: String::new(),
             repository: None,
             branch: "main".to_owned(),
+            directory: TOP.to_owned(),
             cache: None,
             keep: 5,
             warm: Wait::ZERO,
@@ -187,7 +193,7 @@ pub enum Installer {
 /// A JavaScript front end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frontend {
-    /// Its directory in the repository; `.` for the top.
+    /// Its directory in the repository, seen from the top; `.` for the top itself.
     pub directory: String,
     /// What installs its packages; `None` for what its lock file asks for.
     pub install: Option<String>,

@@ -8,9 +8,10 @@ use serde_yaml::Value;
 use super::assets::keep_assets;
 use super::builders::{building, frontends, python};
 use super::cron::cron;
+use super::directory::{TOP, directory, directory_of};
 use super::fields::{Fields, Report, name};
 use super::manager::manager;
-use super::paths::{check_linked, clean, problem};
+use super::paths::{check_linked, clean, problem, problem_inside};
 use super::proxy::{proxy, serving};
 use super::services::{check_whole, services};
 use super::{Config, Django, Problem, Problems, Verify, Wait};
@@ -29,11 +30,12 @@ pub struct Source<'a> {
 ///
 /// Without an app's file the server's must say it all.
 pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Config, Problems> {
+    let directory = server.map_or_else(|| TOP.to_owned(), directory_of);
     let mut problems = Vec::new();
     let mut merged = Value::Null;
     for (source, is_server) in [(app, false), (server, true)] {
         let Some(source) = source else { continue };
-        let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
+        let mut report = Report::new(source.name, source.text, &directory);
         if let Some(value) = document(&mut report) {
             if !is_server {
                 refuse_places(&value, &mut report);
@@ -49,7 +51,7 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
         return Err(Problems(problems));
     }
     let file = app.or(server).map_or("release.yml", |source| source.name);
-    let mut report = Report { file, text: "", problems: Vec::new() };
+    let mut report = Report::new(file, "", &directory);
     let config = config(merged, &mut report);
     required(&config, &mut report);
     // Each file is sound by itself: what is found now is a conflict between the two.
@@ -60,7 +62,7 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
 /// own file can be read.
 pub fn parse_origin(server: Option<Source<'_>>) -> Result<(Option<String>, Option<String>), Problems> {
     let Some(source) = server else { return Ok((None, None)) };
-    let mut report = Report { file: source.name, text: source.text, problems: Vec::new() };
+    let mut report = Report::new(source.name, source.text, TOP);
     let value = document(&mut report).unwrap_or_default();
     config(value.clone(), &mut report);
     if !report.problems.is_empty() {
@@ -78,11 +80,15 @@ pub fn cache_of(server: Source<'_>) -> Option<PathBuf> {
     place_problem(path).is_none().then(|| PathBuf::from(path))
 }
 
-/// What says where something is on a server has no place in a repository.
+/// What says where something is on a server, or where this file is, has no place in a repository.
 fn refuse_places(value: &Value, report: &mut Report<'_>) {
-    if value.get("cache").is_some() {
+    let places = [
+        ("cache", "cache: is a matter of each server"),
+        ("directory", "directory: says where this very file is, so it cannot stand in it"),
+    ];
+    for (key, what) in places.into_iter().filter(|(key, _)| value.get(key).is_some()) {
         let help = "write it into the release.yml at the root of the server".to_owned();
-        report.add(&["cache".to_owned()], "cache: is a matter of each server", Some(help));
+        report.add(&[key.to_owned()], what, Some(help));
     }
 }
 
@@ -158,6 +164,7 @@ fn config(value: Value, report: &mut Report<'_>) -> Config {
         app: app(&mut fields, report),
         repository: fields.take("repository", report),
         branch: fields.take("branch", report).unwrap_or(default.branch),
+        directory: directory(&mut fields, report).unwrap_or(default.directory),
         cache: cache(&mut fields, report),
         keep: keep(&mut fields, report).unwrap_or(default.keep),
         warm: fields.take("warm", report).map_or(default.warm, |Minutes(wait)| wait),
@@ -288,6 +295,13 @@ fn verify(value: Value, report: &mut Report<'_>) -> Option<Verify> {
 
 pub(super) fn check_path(at: &[String], path: &str, report: &mut Report<'_>) {
     if let Some(wrong) = problem(path) {
+        report.add(at, format!("{}: `{path}` {wrong}", name(at)), None);
+    }
+}
+
+/// Checks a path of the app that may lead out of its directory, but not out of the release.
+pub(super) fn check_inside(at: &[String], path: &str, report: &mut Report<'_>) {
+    if let Some(wrong) = problem_inside(report.directory, path) {
         report.add(at, format!("{}: `{path}` {wrong}", name(at)), None);
     }
 }

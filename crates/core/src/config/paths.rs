@@ -3,8 +3,8 @@
 use super::Frontend;
 use super::fields::{Report, name};
 
-/// What is wrong with a path below the release or `shared/`; `None` if nothing is.
-pub(super) fn problem(path: &str) -> Option<&'static str> {
+/// What is wrong with a path wherever it leads.
+fn peculiar(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         Some("is empty")
     } else if path.contains('\0') {
@@ -13,14 +13,25 @@ pub(super) fn problem(path: &str) -> Option<&'static str> {
         Some("is absolute; write it relative to the release")
     } else if path.starts_with('~') {
         Some("begins with `~`, which nothing expands here")
-    } else if path.split('/').any(|part| part == "..") {
-        Some("leaves the release by `..`")
     } else if path.split('/').any(|part| part == ".git") {
         Some("is git's own")
     } else {
         None
     }
 }
+
+/// What is wrong with a path below the release or `shared/`; `None` if nothing is.
+pub(super) fn problem(path: &str) -> Option<&'static str> {
+    let climbs = path.split('/').any(|part| part == "..");
+    peculiar(path).or_else(|| climbs.then_some(LEAVES))
+}
+
+/// What is wrong with a path that begins in `directory` and may leave it, but not the release.
+pub(super) fn problem_inside(directory: &str, path: &str) -> Option<&'static str> {
+    peculiar(path).or_else(|| normal(&format!("{directory}/{path}")).is_none().then_some(LEAVES))
+}
+
+const LEAVES: &str = "leaves the release by `..`";
 
 /// Names below a release that are ours.
 const RESERVED: [&str; 3] = ["venv", "run", "REVISION"];
@@ -50,7 +61,7 @@ pub(super) fn check_output(at: &[String], frontend: &Frontend, output: &str, rep
     let top = below.as_deref().map(|path| path.split('/').next().unwrap_or_default());
     let wrong = match top {
         _ if output.starts_with('/') => problem(output),
-        None => Some("leaves the release by `..`"),
+        None => Some(LEAVES),
         Some("") => Some("is the release itself"),
         Some(top) if RESERVED.contains(&top) => Some("is a name that release itself uses"),
         Some(_) => problem(below.as_deref().unwrap_or_default()),
@@ -76,7 +87,7 @@ pub(super) fn check_linked(dirs: &[String], files: &[String], report: &mut Repor
             report.add(&at, format!("{key}: `{given}` {wrong}"), None);
         } else if path.is_empty() {
             report.add(&at, format!("{key}: `{given}` is the release itself"), None);
-        } else if RESERVED.contains(&path.split('/').next().unwrap_or_default()) {
+        } else if is_ours(report.directory, &path) {
             report.add(&at, format!("{key}: `{given}` is a name that release itself uses"), None);
         } else if seen.contains(&path) {
             report.add(&at, format!("{key}: `{given}` is named twice"), Some("name it once".to_owned()));
@@ -86,6 +97,12 @@ pub(super) fn check_linked(dirs: &[String], files: &[String], report: &mut Repor
         }
         seen.push(path);
     }
+}
+
+/// Whether a path of the app is one that we make in each release.
+fn is_ours(directory: &str, path: &str) -> bool {
+    let inside = normal(&format!("{directory}/{path}")).unwrap_or_default();
+    RESERVED.contains(&inside.split('/').next().unwrap_or_default())
 }
 
 fn nested(one: &str, other: &str) -> bool {

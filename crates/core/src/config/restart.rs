@@ -8,6 +8,7 @@ impl Config {
     pub fn restarted(&self, now: Config) -> (Config, Vec<&'static str>) {
         let built = [
             ("app", self.app == now.app),
+            ("directory", self.directory == now.directory),
             ("python", self.python == now.python),
             ("frontend", self.frontend == now.frontend),
             ("django", self.django == now.django),
@@ -16,6 +17,7 @@ impl Config {
         ];
         let config = Config {
             app: self.app.clone(),
+            directory: self.directory.clone(),
             python: self.python.clone(),
             frontend: self.frontend.clone(),
             django: self.django.clone(),

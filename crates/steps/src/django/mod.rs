@@ -10,7 +10,7 @@ use release_core::run::Run;
 use release_core::step::{Context, StepError, tail};
 use serde::{Deserialize, Serialize};
 
-use crate::place::in_release;
+use crate::place::in_app;
 pub(crate) use start::Start;
 
 /// Why the steps of this app's kind have nothing to do.
@@ -71,7 +71,7 @@ pub(crate) fn brief(migrations: &[Migration]) -> String {
 
 /// The release's Python, where `manage.py` is, with the environment of the app's services.
 pub(crate) fn python(cx: &Context<'_>, django: &Django) -> Command {
-    let directory = in_release(cx, &django.directory);
+    let directory = in_app(cx, &django.directory);
     Command::new(cx.run.layout.venv(cx.run.release()).join("bin/python"), &directory)
         .env(cx.run.env.clone())
         .var("PWD", directory.display().to_string())

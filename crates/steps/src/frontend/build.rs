@@ -11,7 +11,7 @@ use release_core::run::Run;
 use release_core::step::{Context, StepError};
 
 use super::KIND;
-use super::detect::in_directory;
+use super::detect::{as_in_git, in_directory};
 use super::manager::{Called, Manager, find};
 use super::node::fitting_node;
 use super::packages::{self, Packages};
@@ -128,9 +128,7 @@ impl Bundle {
                         "`{}` succeeded, but made no {output}",
                         words(&self.frontend, self.manager.as_ref()).1
                     ),
-                    help: format!(
-                        "say what it makes: `frontend: [{{directory: {directory}, outputs: […]}}]`"
-                    ),
+                    help: format!("say what it makes in {directory}: `frontend: [{{outputs: […], …}}]`"),
                 });
             }
             copy(cx, &made, &stored)?;
@@ -205,7 +203,7 @@ pub(super) fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&
 fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Result<CacheKey, StepError> {
     let name = &frontend.directory;
     let content = |path: &str| cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, path);
-    let sources = content(if name == "." { "" } else { name })?.ok_or_else(|| StepError::Refused {
+    let sources = content(as_in_git(name))?.ok_or_else(|| StepError::Refused {
         what: format!("the front end's directory {name} is not in the revision"),
         help: "change `frontend: [{directory: …}]`".to_owned(),
     })?;

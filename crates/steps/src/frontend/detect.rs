@@ -1,4 +1,4 @@
-//! Looks for front ends: a `package.json` at the top or one directory below.
+//! Looks for front ends: a `package.json` in the app's directory or one below.
 
 use release_core::config::Frontend;
 use release_core::host::HostResult;
@@ -9,14 +9,15 @@ use super::manager::Manager;
 
 /// The front ends of the revision.
 pub(super) fn find(cx: &Context<'_>) -> HostResult<Vec<Frontend>> {
-    let top = names(cx, "")?;
-    let below = top.iter().filter(|name| !name.starts_with('.') && *name != "node_modules");
+    let app = &cx.run.config.directory;
+    let names = cx.host.names(&cx.run.layout.repo(), &cx.run.revision, as_in_git(app))?;
+    let below = names.iter().filter(|name| !name.starts_with('.') && *name != "node_modules");
     let mut found = Vec::new();
-    for directory in std::iter::once(".").chain(below.map(String::as_str)) {
-        if package(cx, directory)?.is_some_and(|package| package["scripts"]["build"].is_string())
-            && Manager::by_lock(cx, directory)?.is_some()
+    for directory in std::iter::once(app.clone()).chain(below.map(|name| in_directory(app, name))) {
+        if package(cx, &directory)?.is_some_and(|package| package["scripts"]["build"].is_string())
+            && Manager::by_lock(cx, &directory)?.is_some()
         {
-            found.push(Frontend::usual(directory));
+            found.push(Frontend::usual(&directory));
         }
     }
     Ok(found)
@@ -33,11 +34,12 @@ pub(super) fn file(cx: &Context<'_>, directory: &str, name: &str) -> HostResult<
     cx.host.file(&cx.run.layout.repo(), &cx.run.revision, &path)
 }
 
+/// A directory as git knows it, which has no name for the top.
+pub(super) fn as_in_git(directory: &str) -> &str {
+    if directory == "." { "" } else { directory }
+}
+
 /// `name` as git knows it, which knows no dots.
 pub(super) fn in_directory(directory: &str, name: &str) -> String {
     if directory == "." { name.to_owned() } else { format!("{directory}/{name}") }
-}
-
-fn names(cx: &Context<'_>, path: &str) -> HostResult<Vec<String>> {
-    cx.host.names(&cx.run.layout.repo(), &cx.run.revision, path)
 }

@@ -85,6 +85,19 @@ fn a_front_end_is_found_and_built_in_its_directory() {
 }
 
 #[test]
+fn an_app_below_the_top_has_its_front_end_in_itself_or_beside_it() {
+    let commit = app().file("shop/ui/package.json", PACKAGE).file("shop/ui/package-lock.json", "{}");
+    let mut scene = scene(commit);
+    scene.facts.config.directory = "shop".to_owned();
+    assert_eq!(scene.run(&Frontends).unwrap(), Outcome::DoneWith("shop/ui built".to_owned()));
+    assert!(scene.host.exists(format!("{RELEASE}/shop/ui/dist/app.js")));
+    assert!(!scene.host.exists(format!("{RELEASE}/frontend/dist")), "what lies beside it is not looked for");
+    scene.facts.config.frontend = Some(vec![Frontend::usual("frontend")]);
+    assert_eq!(scene.run(&Frontends).unwrap(), Outcome::DoneWith("frontend built".to_owned()));
+    assert!(scene.host.exists(format!("{RELEASE}/frontend/dist/app.js")));
+}
+
+#[test]
 fn a_second_run_and_another_release_use_the_bundle() {
     let mut scene = scene(app());
     scene.run(&Frontends).unwrap();

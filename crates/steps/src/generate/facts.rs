@@ -80,7 +80,9 @@ impl Facts {
     pub fn of(layout: &Layout, config: &Config, machine: Machine) -> Result<Self, GenerateError> {
         let root = plain(layout.root())?;
         let place = |files: Files| {
-            let path = layout.current().join(files.directory.trim_start_matches("./").trim_end_matches('/'));
+            let path = layout
+                .current_app(config)
+                .join(files.directory.trim_start_matches("./").trim_end_matches('/'));
             Ok(Place { url: files.url, path: plain(&path)? })
         };
         let web = config.listening().next();

@@ -63,6 +63,10 @@ fn nginx_listens_redirects_and_serves_through_current() {
         ],
     );
     assert!(!plain.contains("ssl_certificate"), "{plain}");
+    let below = Config { directory: "services/shop".to_owned(), ..config("") };
+    let below = file(Kind::Nginx, &facts("/srv/shop", &below).unwrap()).unwrap();
+    has(&below, &["alias /srv/shop/current/services/shop/static_root/;"]);
+    has(&below, &["proxy_pass http://unix:/srv/shop/current/run/web.sock;"]);
     let tls = made(
         Kind::Nginx,
         "proxy: {server_name: [a.org, b.org], tls: {certificate: /c.pem, key: tls/k.pem}}\n",

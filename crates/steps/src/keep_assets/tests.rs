@@ -38,6 +38,19 @@ fn scripts(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
 }
 
 #[test]
+fn an_app_that_moves_in_its_repository_keeps_what_it_had() {
+    let mut scene = Scene::new();
+    deploy(&mut scene, 0);
+    scene.facts.config.directory = "services/shop".to_owned();
+    let id: ReleaseId = DAYS[1].parse().unwrap();
+    scene.facts.generation.release = id.clone();
+    let top = format!("/srv/shop/releases/{id}/services/shop/static_root");
+    scene.host.put_file(format!("{top}/app.00000001abcd.js"), "script 1");
+    assert_eq!(scene.run(&KeepAssets).unwrap(), Outcome::DoneWith("1 file".to_owned()));
+    assert_eq!(scene.host.text(format!("{top}/app.00000000abcd.js")).as_deref(), Some("script 0"));
+}
+
+#[test]
 fn those_of_the_last_releases_are_added_and_the_older_ones_expire() {
     let mut scene = Scene::new();
     scene.facts.config.keep_assets.releases = 2;

@@ -31,6 +31,18 @@ fn links_are_relative_and_lead_to_shared() {
 }
 
 #[test]
+fn links_lie_where_the_app_is() {
+    let mut scene = scene(&["media"], &["config/.env"]);
+    scene.facts.config.directory = "services/shop".to_owned();
+    scene.host.put_file("/srv/shop/shared/config/.env", "A=1");
+    scene.host.put_file(format!("{RELEASE}/services/shop/media/logo.svg"), "tracked");
+    scene.run(&LinkShared).unwrap();
+    assert_eq!(link_at(&scene, "services/shop/media"), "../../../../shared/media");
+    assert_eq!(link_at(&scene, "services/shop/config/.env"), "../../../../../shared/config/.env");
+    assert_eq!(scene.host.text("/srv/shop/shared/media/logo.svg").as_deref(), Some("tracked"));
+}
+
+#[test]
 fn a_second_run_changes_nothing_and_undo_keeps_what_is_shared() {
     let scene = scene(&["media"], &[]);
     scene.host.put_file(format!("{RELEASE}/media/logo.svg"), "tracked");

@@ -26,7 +26,9 @@ pub fn live_proxy_problems(host: &dyn Host, layout: &Layout, config: &Config) ->
         let what = format!("the app is well, and its proxy {}", told(&answer, &verify.url));
         problems.push(Problem::new(what, format!("look at the proxy's error log: `curl -i {}`", verify.url)));
     }
-    problems.extend(config.served_static().and_then(|files| static_problem(host, layout, &proxy, &files)));
+    problems.extend(config.served_static().and_then(|files| {
+        static_problem(host, &layout.current_app(config).join(&files.directory), &proxy, &files)
+    }));
     problems
 }
 
@@ -50,10 +52,9 @@ fn told(answer: &HostResult<Reply>, url: &str) -> String {
 }
 
 /// The first file at the top of the static ones stands for all.
-fn static_problem(host: &dyn Host, layout: &Layout, proxy: &Address, files: &Files) -> Option<Problem> {
-    let directory = layout.current().join(&files.directory);
+fn static_problem(host: &dyn Host, directory: &Path, proxy: &Address, files: &Files) -> Option<Problem> {
     let is_file = |path: &Path| host.kind(path).is_ok_and(|kind| kind == Some(Kind::File));
-    let file = host.list(&directory).ok()?.into_iter().find(|path| is_file(path))?;
+    let file = host.list(directory).ok()?.into_iter().find(|path| is_file(path))?;
     let url = format!("{}{}", files.url, file.file_name()?.to_str()?);
     let answer = host.get(proxy, &url, &[], LIMIT);
     if answer.as_ref().is_ok_and(is_good) {

@@ -124,7 +124,7 @@ impl Master<'_> {
 
     fn command(&self, text: &str, pid: u32) -> Result<Command, StepError> {
         let layout = &self.cx.run.layout;
-        let mut env = environment::of_standing(layout, &self.cx.run.env, self.service);
+        let mut env = environment::of_standing(layout, &self.cx.run.config, &self.cx.run.env, self.service);
         env.insert("PID".to_owned(), Secret::new(pid.to_string()));
         let words = environment::expand(text, &env).map_err(|variable| StepError::Refused {
             what: format!("services.{}.reload uses ${variable}, which is not set", self.service.name),
@@ -134,7 +134,7 @@ impl Master<'_> {
             what: format!("services.{}.reload names no program", self.service.name),
             help: "name one, or a signal: `reload: HUP`".to_owned(),
         })?;
-        Ok(Command::new(program, layout.current()).args(args).env(env).isolated())
+        Ok(Command::new(program, layout.current_app(&self.cx.run.config)).args(args).env(env).isolated())
     }
 
     /// Why not all of its processes run from the release; `None` if they do.

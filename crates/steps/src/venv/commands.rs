@@ -113,7 +113,7 @@ impl Work<'_> {
     }
 
     fn command(&self, program: &Path) -> Command {
-        Command::new(program, self.run.layout.release(self.run.release()))
+        Command::new(program, self.run.layout.app(self.run.release(), &self.run.config))
     }
 }
 

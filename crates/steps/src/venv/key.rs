@@ -74,7 +74,8 @@ fn own_files(cx: &Context<'_>, package: &str) -> Result<Vec<u8>, StepError> {
 }
 
 fn content(cx: &Context<'_>, path: &str) -> Result<Option<String>, StepError> {
-    Ok(cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, path)?)
+    let Some(path) = cx.run.config.in_revision(path) else { return Ok(None) };
+    Ok(cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, &path)?)
 }
 
 /// A URL without the user and password that it may hold: names of inputs are stored and shown.

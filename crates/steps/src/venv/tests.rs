@@ -55,6 +55,26 @@ fn the_environment_is_built_in_its_place_and_linked() {
 }
 
 #[test]
+fn an_app_below_the_top_installs_its_own_and_two_apps_share_what_is_equal() {
+    let mut scene = scene();
+    scene.run(&Venv).unwrap();
+    scene.facts.config.directory = "services/shop".to_owned();
+    scene.host.put_file(format!("{RELEASE}/services/shop/requirements.txt"), "Django==5.2.19\n");
+    scene.run(&Venv).unwrap();
+    assert_eq!(entries(&scene).len(), 1, "equal requirements are one environment");
+    let own = "-r ../base.txt\n";
+    scene.host.put_file(format!("{RELEASE}/services/shop/requirements.txt"), own);
+    scene.host.put_file(format!("{RELEASE}/services/base.txt"), "Django==5.2.18\n");
+    scene.run(&Venv).unwrap();
+    assert_eq!(entries(&scene).len(), 2);
+    let pip = scene.host.commands_with("pip install").pop().unwrap();
+    assert_eq!(pip.directory, Path::new(RELEASE).join("services/shop"));
+    scene.host.put_file(format!("{RELEASE}/services/base.txt"), "Django==5.2.17\n");
+    scene.run(&Venv).unwrap();
+    assert_eq!(entries(&scene).len(), 3, "what is included beside the app counts");
+}
+
+#[test]
 fn the_stamp_comes_last_after_all_is_on_the_disk() {
     let scene = scene();
     scene.run(&Venv).unwrap();

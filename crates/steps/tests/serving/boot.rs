@@ -25,6 +25,18 @@ fn every_service_is_started_through_the_door_by_its_real_path() {
 }
 
 #[test]
+fn an_app_below_the_top_runs_there_and_listens_at_the_top() {
+    let mut scene = first_deploy();
+    scene.facts.config.directory = "services/shop".to_owned();
+    scene.run(&Boot).unwrap();
+    let release = "/srv/shop/releases/20261120T101500Z-3f2c1a9";
+    let directory = scene.host.programs()[0].directory.display().to_string();
+    assert_eq!(directory, format!("{release}/services/shop"));
+    let socket = scene.facts.layout.socket(&scene.facts.generation, "web").display().to_string();
+    assert_eq!(socket, format!("{release}/run/web-g1.sock"));
+}
+
+#[test]
 fn what_runs_already_is_not_started_again() {
     let scene = booted();
     let before = scene.host.states().unwrap();

@@ -124,7 +124,7 @@ impl Turn<'_> {
         let words = environment::expand(&self.entry.run, &env)
             .map_err(|variable| exec::undefined(&variable, &self.place()))?;
         let (program, args) = words.split_first().ok_or_else(|| unknown(&self.entry.name, self.record))?;
-        let directory = self.site.layout.release(&self.record.release);
+        let directory = self.site.layout.app(&self.record.release, &self.record.config);
         let redactor = Redactor::new(&env);
         Ok((Command::new(program, directory).args(args).env(env).isolated().limit(Duration::MAX), redactor))
     }
