@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::host::Account;
+
 /// A text that is never printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Secret(String);
@@ -62,6 +64,8 @@ pub struct Command {
     pub limit: Duration,
     /// What it may take of the machine.
     pub share: Share,
+    /// As whom it runs, with all groups of that user; `None` for whoever runs this. Takes root.
+    pub user: Option<Account>,
 }
 
 /// What a command, and each process that it starts, may take of the machine; the default is all.
@@ -84,6 +88,7 @@ impl Command {
             inherit: Inherit::All,
             limit: Duration::from_secs(3600),
             share: Share::default(),
+            user: None,
         }
     }
 
@@ -114,6 +119,12 @@ impl Command {
     /// Takes no more of the machine than `share`.
     pub fn share(mut self, share: Share) -> Self {
         self.share = share;
+        self
+    }
+
+    /// Runs it as `user`.
+    pub fn user(mut self, user: Option<Account>) -> Self {
+        self.user = user;
         self
     }
 

@@ -10,7 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use release_core::command::{Command, Exit, Inherit, Share};
-use release_core::host::{HostError, HostResult};
+use release_core::host::{Account, HostError, HostResult};
 use release_core::run::RunId;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::io::AsyncReadExt;
@@ -66,6 +66,7 @@ fn spawn(command: &Command, run: Option<&RunId>) -> HostResult<(Child, Receiver)
 
 pub(crate) fn prepare(command: &Command, run: Option<&RunId>) -> tokio::process::Command {
     let mut words = within(&command.share);
+    words.extend(command.user.iter().flat_map(become_user));
     words.push(command.program.clone().into_os_string());
     let mut prepared = tokio::process::Command::new(&words[0]);
     prepared.args(&words[1..]).args(&command.args).current_dir(&command.directory);
@@ -97,6 +98,13 @@ fn within(share: &Share) -> Vec<OsString> {
         words.extend(["prlimit".to_owned(), format!("--data={memory}"), "--".to_owned()]);
     }
     words.into_iter().map(OsString::from).collect()
+}
+
+/// The program that becomes somebody else, and then the command.
+fn become_user(user: &Account) -> Vec<OsString> {
+    let (uid, gid) = (user.uid.to_string(), user.gid.to_string());
+    let words = ["setpriv", "--reuid", &uid, "--regid", &gid, "--init-groups", "--"];
+    words.map(OsString::from).into()
 }
 
 fn receiver(reader: PipeReader) -> io::Result<Receiver> {

@@ -4,6 +4,8 @@ mod daemon;
 mod server;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -213,6 +215,39 @@ fn whatever_is_killed_at_the_crontab_is_put_in_order() {
     server.release(&["recover"]).exits(0);
     assert_eq!(server.crontab(), first);
     server.release(&["rollback"]).exits(2);
+}
+
+#[test]
+fn an_entry_runs_as_another_user_who_holds_its_lock() {
+    if !rustix::process::geteuid().is_root() {
+        println!("NOT TESTED: only root may become somebody else");
+        return;
+    }
+    let server = Server::new();
+    let run = "sh -c \"echo $$(id -un) $$(id -Gn) $HOME $USER $DB_PASSWORD; sh job.sh wait\"";
+    server.commit(&format!("  - at: \"@daily\"\n    name: wait\n    user: nobody\n    run: {run}\n"), "");
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    open(&server.at(""), 0o700);
+    server.release(&["deploy", "main"]).exits(3).says("the user `nobody` may not enter");
+    open(&server.at(""), 0o755);
+    server.release(&["deploy", "main"]).exits(0);
+    fs::write(server.root.join("shared/ran"), "").unwrap();
+    open(&server.root.join("shared/ran"), 0o666);
+    server.hold();
+    let running = server.start_line(&server.line("wait"));
+    wait_until("it runs", LIMIT, || server.ran().len() == 1);
+    server.release(&["cron", "run", "wait"]).exits(6).says("still runs since");
+    server.let_go();
+    running.finish().exits(0);
+    let log = server.log("wait");
+    assert!(log.contains("\n  nobody nogroup /nonexistent nobody [redacted]\n"), "{log}");
+    let unknown = "  - {at: \"@daily\", name: who, user: no-such-user, run: \"true\"}\n";
+    server.commit(unknown, "");
+    server
+        .release(&["check"])
+        .exits(3)
+        .says("cron.who.user: there is no user `no-such-user`")
+        .says("useradd");
 }
 
 #[test]

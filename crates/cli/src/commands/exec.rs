@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use release_core::command::{Command, Secret, Variables};
-use release_core::config::{Config, Handover, ProcessSettings, Service};
+use release_core::config::{Config, Handover, Service};
 use release_core::environment;
 use release_core::host::{Accounts, Files, Network, Processes};
 use release_core::layout::Layout;
@@ -48,7 +48,7 @@ pub(crate) fn run(
         None => None,
     };
     let settings = service.map(|service| service.process.clone()).unwrap_or_default();
-    let mut env = env(site, &record, &caller_as(site, &settings)?)?;
+    let mut env = env(site, &record, &caller_as(site, settings.user.as_deref())?)?;
     let words = match service.zip(booted) {
         None => words.to_vec(),
         Some((service, Booted { generation, instance, .. })) => {
@@ -74,9 +74,9 @@ fn named<'a>(config: &'a Config, name: &str, release: &ReleaseId) -> Result<&'a 
 }
 
 /// The caller's environment, as the user has it whom the process becomes.
-fn caller_as(site: &Site, settings: &ProcessSettings) -> Result<Variables, Error> {
+pub(crate) fn caller_as(site: &Site, user: Option<&str>) -> Result<Variables, Error> {
     let mut env = caller();
-    if let Some(user) = settings.user.as_deref().map(|name| site.host.user(name)).transpose()?.flatten() {
+    if let Some(user) = user.map(|name| site.host.user(name)).transpose()?.flatten() {
         let (home, shell) = (user.home.display().to_string(), user.shell.display().to_string());
         let own = [("HOME", home), ("SHELL", shell), ("USER", user.name.clone()), ("LOGNAME", user.name)];
         env.extend(own.map(|(name, value)| (name.to_owned(), Secret::new(value))));
@@ -112,7 +112,7 @@ pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32
     };
     let service = named(&record.config, service, &release)?;
     let settings = &service.process;
-    let env = env(site, &record, &caller_as(site, settings)?)?;
+    let env = env(site, &record, &caller_as(site, settings.user.as_deref())?)?;
     let mut env = environment::of_standing(layout, &record.config, &env, service);
     env.extend(handed_down(&caller()));
     let words = expand(service, &env)?;

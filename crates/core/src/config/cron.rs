@@ -5,6 +5,7 @@ use serde_yaml::Value;
 
 use super::fields::{Fields, Report, name};
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
+use super::process::account;
 use super::{Config, Manager, Scope};
 use crate::cron::{Entry, Schedule, name_of};
 
@@ -59,8 +60,9 @@ fn entry(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Option<Ent
     check_words(&fields.at("run"), run.as_deref().unwrap_or_default(), report);
     let name = entry_name(&mut fields, run.as_deref(), report);
     let env = env(&mut fields, report);
+    let user = account(&mut fields, "user", report);
     fields.finish(report);
-    Some(Entry { name: name?, at: at?, run: run?, env })
+    Some(Entry { name: name?, at: at?, run: run?, env, user })
 }
 
 fn schedule(fields: &mut Fields, report: &mut Report<'_>) -> Option<Schedule> {

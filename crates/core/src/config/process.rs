@@ -101,7 +101,7 @@ pub(super) fn process(fields: &mut Fields, report: &mut Report<'_>) -> ProcessSe
     }
 }
 
-fn account(fields: &mut Fields, key: &'static str, report: &mut Report<'_>) -> Option<String> {
+pub(super) fn account(fields: &mut Fields, key: &'static str, report: &mut Report<'_>) -> Option<String> {
     let text: String = fields.take(key, report)?;
     // As useradd has it; a name with a colon or a blank would be misread by others.
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.@$".contains(c);

@@ -551,12 +551,13 @@ fn entries_of_cron_are_read_and_named() {
     let text = "\
 cron:
   - {at: \"0 5 * * 0\", run: python manage.py clear_models}
-  - {at: \"@daily\", run: python manage.py clear_models --all, name: clear-all, env: {DAYS: 3}}
+  - {at: \"@daily\", run: python manage.py clear_models --all, name: clear-all, env: {DAYS: 3}, user: www-data}
 ";
     let config = app(&format!("{MINIMAL}{text}")).unwrap();
     let names: Vec<_> = config.cron.iter().map(|entry| (entry.name.as_str(), entry.at.as_str())).collect();
     assert_eq!(names, [("clear-models", "0 5 * * 0"), ("clear-all", "@daily")]);
     assert_eq!(config.cron[1].env["DAYS"], "3");
+    assert_eq!((&config.cron[0].user, config.cron[1].user.as_deref()), (&None, Some("www-data")));
     let stored = serde_json::to_string(&config).unwrap();
     assert_eq!(serde_json::from_str::<Config>(&stored).unwrap(), config);
     // The server's list replaces the app's.
@@ -586,7 +587,7 @@ app: shop
 cron:
   - {at: \"0 25 * * 0\", run: python manage.py clear}
   - {run: \"echo 'hi\"}
-  - {at: \"@daily\", name: Clear!, run: x, user: root}
+  - {at: \"@daily\", name: Clear!, run: x, timezone: UTC}
   - {at: \"@daily\", run: ./2.sh}
   - {at: 5, run: \" \"}
   - {at: \"@daily\", run: y}
@@ -602,7 +603,7 @@ cron:
             "release.yml:4: cron.1: `at` is missing (help: say when it runs: `at: \"0 5 * * 0\"`, or `at: \"@daily\"`)",
             "release.yml:4: cron.1.run: a quote is not closed",
             "release.yml:5: cron.2.name: `Clear!` is not a plain name (help: begin with a letter; use lowercase letters, digits, `-` and `_`, at most 32 of them)",
-            "release.yml:5: unknown key `cron.2.user` (help: known keys are at, run, name, env)",
+            "release.yml:5: unknown key `cron.2.timezone` (help: known keys are at, run, name, env, user)",
             "release.yml:6: cron.3: its command gives it no name (help: give it a `name:`)",
             "release.yml:7: cron.4.at: invalid type: integer `5`, expected a string",
             "release.yml:7: cron.4: `run` is missing (help: say what it runs: `run: python manage.py clearsessions`)",

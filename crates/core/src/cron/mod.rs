@@ -32,6 +32,9 @@ pub struct Entry {
     /// Variables for this entry alone.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
+    /// As whom it runs, by name; `None` for the user who deploys.
+    #[serde(default)]
+    pub user: Option<String>,
 }
 
 impl Entry {

@@ -110,7 +110,13 @@ fn an_entry_is_called_after_what_it_runs() {
 }
 
 fn entry(name: &str, at: &str) -> Entry {
-    Entry { name: name.to_owned(), at: schedule(at), run: "true".to_owned(), env: Default::default() }
+    Entry {
+        name: name.to_owned(),
+        at: schedule(at),
+        run: "true".to_owned(),
+        env: Default::default(),
+        user: None,
+    }
 }
 
 fn block(root: &str) -> Block {

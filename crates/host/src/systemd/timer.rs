@@ -119,7 +119,13 @@ mod tests {
 
     fn timer(at: &str, scope: Scope) -> Timer {
         let at = Schedule::parse(at).unwrap();
-        let entry = Entry { name: "clear".to_owned(), at, run: "true".to_owned(), env: Default::default() };
+        let entry = Entry {
+            name: "clear".to_owned(),
+            at,
+            run: "true".to_owned(),
+            env: Default::default(),
+            user: None,
+        };
         Timer::of(&entry, scope, "/usr/local/bin/release")
     }
 

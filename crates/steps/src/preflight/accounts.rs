@@ -1,12 +1,13 @@
-//! As whom the services are to run, and within what bounds: whether that can be had.
+//! As whom the services and the entries of cron are to run, and within what bounds: whether that can be had.
 
 use release_core::config::{Config, Service};
+use release_core::cron::Entry;
 use release_core::host::{Account, Host, HostResult};
 use release_core::layout::Layout;
 
 use super::Problem;
 
-/// What stands against the users, groups and limits of the services.
+/// What stands against the users of services and entries, and against the groups and limits of services.
 pub(super) fn accounts(
     host: &dyn Host,
     layout: &Layout,
@@ -17,10 +18,12 @@ pub(super) fn accounts(
     for service in &config.services {
         problems.extend(bounds(host, service));
         problems.extend(group(host, service)?);
-        match user(host, service)? {
-            Some(Ok(user)) if !users.contains(&user) => users.push(user),
-            Some(Err(problem)) => problems.push(problem),
-            Some(Ok(_)) | None => {}
+    }
+    for (place, name) in named_users(config) {
+        match user(host, &place, &name)? {
+            Ok(user) if !users.contains(&user) => users.push(user),
+            Err(problem) => problems.push(problem),
+            Ok(_) => {}
         }
     }
     problems.extend(one_for_all_sockets(config));
@@ -32,19 +35,26 @@ pub(super) fn accounts(
 
 const ROOT: u32 = 0;
 
-fn user(host: &dyn Host, service: &Service) -> HostResult<Option<Result<Account, Problem>>> {
-    let Some(name) = &service.process.user else { return Ok(None) };
+/// Who is named, and where.
+fn named_users(config: &Config) -> Vec<(String, String)> {
+    let of_service =
+        |service: &Service| Some((format!("services.{}", service.name), service.process.user.clone()?));
+    let of_entry = |entry: &Entry| Some((format!("cron.{}", entry.name), entry.user.clone()?));
+    config.services.iter().filter_map(of_service).chain(config.cron.iter().filter_map(of_entry)).collect()
+}
+
+fn user(host: &dyn Host, place: &str, name: &str) -> HostResult<Result<Account, Problem>> {
     let Some(user) = host.user(name)? else {
-        let what = format!("services.{}.user: there is no user `{name}`", service.name);
+        let what = format!("{place}.user: there is no user `{name}`");
         let help = format!("make it: `sudo useradd --system --user-group {name}`, or correct the name");
-        return Ok(Some(Err(Problem::new(what, help))));
+        return Ok(Err(Problem::new(what, help)));
     };
     if ![ROOT, user.uid].contains(&host.own_uid()) {
-        let what = format!("services.{}.user: only root may start it as `{name}`", service.name);
+        let what = format!("{place}.user: only root may start it as `{name}`");
         let help = format!("deploy as root, or deploy as `{name}` and take `user` away");
-        return Ok(Some(Err(Problem::new(what, help))));
+        return Ok(Err(Problem::new(what, help)));
     }
-    Ok(Some(Ok(user)))
+    Ok(Ok(user))
 }
 
 fn group(host: &dyn Host, service: &Service) -> HostResult<Option<Problem>> {

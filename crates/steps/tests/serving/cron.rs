@@ -12,7 +12,7 @@ const MINE: &str = "17 3 * * * mine\n";
 
 fn entry(name: &str, at: &str) -> Entry {
     let at = Schedule::parse(at).unwrap();
-    Entry { name: name.to_owned(), at, run: "true".to_owned(), env: Default::default() }
+    Entry { name: name.to_owned(), at, run: "true".to_owned(), env: Default::default(), user: None }
 }
 
 fn config(entries: &[Entry]) -> Config {

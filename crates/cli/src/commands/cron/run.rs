@@ -8,7 +8,7 @@ use release_core::command::{Command, Exit};
 use release_core::cron::{Ended, Entry, LastRun};
 use release_core::environment;
 use release_core::exit_code;
-use release_core::host::{Clock, Files, Processes};
+use release_core::host::{Account, Accounts, Clock, Files, Processes};
 use release_core::plain_text::plain;
 use release_core::redact::Redactor;
 use release_core::release_record::ReleaseRecord;
@@ -19,7 +19,7 @@ use super::last_run;
 use crate::commands::exec;
 use crate::error::Error;
 use crate::output::{Screen, seconds};
-use crate::site::{Site, caller};
+use crate::site::Site;
 
 /// A log that is longer is put aside, and the one that was aside goes.
 const LONGEST_LOG: u64 = 1_000_000;
@@ -117,7 +117,7 @@ impl Turn<'_> {
     /// The command, and what masks the secrets that it prints.
     fn command(&self) -> Result<(Command, Redactor), Error> {
         // So that it is the same by hand, at night and wherever cron has its PATH from.
-        let mut caller = caller();
+        let mut caller = exec::caller_as(self.site, self.entry.user.as_deref())?;
         caller.remove("PATH");
         let mut env = exec::env(self.site, self.record, &caller)?;
         env.extend(self.entry.variables());
@@ -126,7 +126,18 @@ impl Turn<'_> {
         let (program, args) = words.split_first().ok_or_else(|| unknown(&self.entry.name, self.record))?;
         let directory = self.site.layout.app(&self.record.release, &self.record.config);
         let redactor = Redactor::new(&env);
-        Ok((Command::new(program, directory).args(args).env(env).isolated().limit(Duration::MAX), redactor))
+        let command = Command::new(program, directory).args(args).env(env).isolated().limit(Duration::MAX);
+        Ok((command.user(self.user()?), redactor))
+    }
+
+    /// Whom it has to become.
+    fn user(&self) -> Result<Option<Account>, Error> {
+        let (host, Some(name)) = (&self.site.host, &self.entry.user) else { return Ok(None) };
+        let user = host.user(name)?.ok_or_else(|| Error::Failed {
+            what: format!("there is no user `{name}` for {}", self.place()),
+            help: format!("make it: `sudo useradd --system --user-group {name}`"),
+        })?;
+        Ok(Some(user).filter(|user| user.uid != host.own_uid()))
     }
 
     fn execute(
