@@ -55,6 +55,35 @@ fn the_apps_file_is_refused_with_all_its_problems() {
     sandbox.release(&["deploy", "main"]).exits(2).says("`app` is missing");
 }
 
+#[test]
+fn a_plan_lists_what_would_be_refused_and_shows_the_rest() {
+    let sandbox = Sandbox::new();
+    sandbox.configure(
+        "linked_files: [config/secrets.json]\npython: {requirements: [absent.txt]}\n\
+         frontend: [{directory: nowhere}]\nbuild: {nice: 5, memory: 2g}\n",
+    );
+    fs::write(sandbox.root.join("shared/.env"), "SECRET_KEY=x\nno variable\n").unwrap();
+    let plan = sandbox.facts(&["plan"]);
+    let problems = plan["problems"].to_string();
+    for word in ["config/secrets.json", "absent.txt", "nowhere", "shared/.env:2"] {
+        assert!(problems.contains(word), "`{word}` is not told by {plan}");
+    }
+    for (step, state) in [("checkout", "needed"), ("venv", "pending"), ("frontend", "pending")] {
+        let found = plan["steps"].as_array().unwrap().iter().find(|found| found["step"] == step).unwrap();
+        assert_eq!(found["state"], state, "{found}");
+    }
+    assert_eq!(plan["build"], serde_json::json!({"nice": 5, "memory": "2g"}));
+    let told = sandbox.release(&["plan"]).exits(0).says("a deploy would be refused");
+    told.says("builds run with nice 5, and 2g of memory for each process");
+    let checked = sandbox.release(&["check"]).exits(3);
+    checked.says("builds run with nice 5, and 2g of memory for each process");
+    let checked = sandbox.release(&["check", "--json"]).exits(3).json();
+    assert_eq!(checked["build"]["memory"], "2g");
+    sandbox.configure("build: {nice: 300, memory: lots}\n");
+    let refused = sandbox.release(&["plan"]).exits(2).says("build.nice: 300 is not from 1 to 19");
+    refused.says("build.memory: lots is no size").says("`build: {memory: 1g}`");
+}
+
 fn all_problems(done: &Finished, above: u32) {
     for (line, word) in PROBLEMS {
         let place = format!(":{}:", line + above);

@@ -1,6 +1,6 @@
 //! `release check`: finds everything that would stand in the way of a deploy, at once.
 
-use release_core::config;
+use release_core::config::{self, Building};
 use release_core::exit_code;
 use release_core::host::Git;
 use release_core::release::{Generation, ReleaseId};
@@ -18,6 +18,8 @@ use crate::site::Site;
 #[derive(Serialize)]
 struct Findings {
     ok: bool,
+    /// What builds may take; nothing where there is no configuration that can be read.
+    build: Building,
     problems: Vec<Finding>,
 }
 
@@ -29,15 +31,17 @@ struct Finding {
 
 /// Shows what it found. Exit code 3 if that is anything.
 pub(crate) fn run(site: &Site, screen: &Screen) -> Result<u8, Error> {
-    let problems = problems(site)?;
+    let mut build = Building::default();
+    let problems = problems(site, &mut build)?;
     let ok = problems.is_empty();
     let finding = |problem: Problem| Finding { problem: problem.what, help: problem.help };
-    let findings = Findings { ok, problems: problems.into_iter().map(finding).collect() };
+    let findings = Findings { ok, build, problems: problems.into_iter().map(finding).collect() };
     screen.facts(&findings, || text(&findings));
     Ok(if ok { exit_code::DONE } else { exit_code::FAILED })
 }
 
-fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
+/// Every problem; `build` becomes what builds may take.
+fn problems(site: &Site, build: &mut Building) -> Result<Vec<Problem>, Error> {
     let origin = site.origin()?;
     let repository = origin.repository.ok_or_else(no_repository)?;
     let preview = match Preview::open(site, &repository) {
@@ -52,6 +56,7 @@ fn problems(site: &Site) -> Result<Vec<Problem>, Error> {
         Ok(config) => config,
         Err(error) => return Ok(problems_of(&error)),
     };
+    *build = config.build.clone();
     let state = site.state()?;
     let release =
         ReleaseId::new(release_core::host::Clock::now(&site.host), &revision, state.known().cloned());
@@ -76,12 +81,13 @@ fn problems_of(error: &Error) -> Vec<Problem> {
 }
 
 fn text(findings: &Findings) -> String {
+    let limits = findings.build.told().map(|limits| format!("note: {limits}\n")).unwrap_or_default();
     if findings.ok {
-        return "all is well: nothing stands in the way of a deploy".to_owned();
+        return format!("{limits}all is well: nothing stands in the way of a deploy");
     }
     let line = |found: &Finding| match &found.help {
         Some(help) => format!("- {}\n  help: {help}\n", found.problem),
         None => format!("- {}\n", found.problem),
     };
-    findings.problems.iter().map(line).collect()
+    limits + &findings.problems.iter().map(line).collect::<String>()
 }

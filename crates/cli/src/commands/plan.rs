@@ -1,5 +1,6 @@
 //! `release plan`: what a deploy would do and why, from true reads. It changes nothing.
 
+use release_core::config::Building;
 use release_core::exit_code;
 use release_core::host::{Clock, Git};
 use release_core::layout::Layout;
@@ -40,6 +41,7 @@ struct Facts {
     subject: String,
     live: bool,
     steps: Vec<StepFacts>,
+    build: Building,
     problems: Vec<String>,
 }
 
@@ -67,24 +69,33 @@ pub(crate) fn run(site: &Site, screen: &Screen, name: Option<String>) -> Result<
     let generation = Generation { release, number: 1 };
     let target = Target { action: Action::Deploy, generation, revision: revision.clone(), config };
     let problems = road::problems(site, &preview.layout, &state, &target)?;
-    let problems: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
-    let run = road::run(site, preview.layout.clone(), &state, target)?;
-    let facts = Facts { revision, subject, live, steps: steps(site, &run, !problems.is_empty())?, problems };
+    let mut problems: Vec<String> = problems.into_iter().map(|problem| problem.what).collect();
+    // What is wrong with the env file is among the problems.
+    let env_file = site.readable_env_file(&target.config);
+    let run = road::draft(site, preview.layout.clone(), &state, target, &env_file)?;
+    let steps = steps(site, &run, &mut problems);
+    let facts = Facts { revision, subject, live, steps, build: run.config.build.clone(), problems };
     screen.facts(&facts, || text(&facts));
     Ok(exit_code::DONE)
 }
 
-/// Where there are `problems` a step that cannot look says so, and hides none of them.
-fn steps(site: &Site, run: &Run, problems: bool) -> Result<Vec<StepFacts>, Error> {
-    road::plan(Action::Deploy).steps().map(|step| look(site, run, step, problems)).collect()
+/// A step that cannot look says so, which is a problem too where there is no other to explain it.
+fn steps(site: &Site, run: &Run, problems: &mut Vec<String>) -> Vec<StepFacts> {
+    let plan = road::plan(Action::Deploy);
+    let looks: Vec<_> = plan.steps().map(|step| (step, look(site, run, step))).collect();
+    if problems.is_empty() {
+        problems.extend(looks.iter().filter_map(|(_, look)| look.as_ref().err()).cloned());
+    }
+    looks.into_iter().map(|(step, look)| facts(run, step, look)).collect()
 }
 
-fn look(site: &Site, run: &Run, step: &dyn Step, problems: bool) -> Result<StepFacts, Error> {
+fn look(site: &Site, run: &Run, step: &dyn Step) -> Result<Look, String> {
     let cx = Context { host: &site.host, run, observer: &Silent, step: step.id() };
-    let look = match step.look(&cx) {
-        Err(error) if problems => Look::Pending(format!("it cannot look: {}", error.in_one_line())),
-        look => look?,
-    };
+    step.look(&cx).map_err(|error| error.in_one_line())
+}
+
+fn facts(run: &Run, step: &dyn Step, look: Result<Look, String>) -> StepFacts {
+    let look = look.unwrap_or_else(|error| Look::Pending(format!("it cannot look: {error}")));
     let (state, why) = match look {
         Look::Needed(why) => ("needed", why),
         Look::Cached(why) => ("cached", why),
@@ -96,7 +107,7 @@ fn look(site: &Site, run: &Run, step: &dyn Step, problems: bool) -> Result<StepF
         UndoPolicy::Will(what) => what.to_owned(),
         UndoPolicy::Cannot(why) => format!("cannot always be undone: {why}"),
     };
-    Ok(StepFacts { step: step.id(), describe: step.describe(run), state, why, undo })
+    StepFacts { step: step.id(), describe: step.describe(run), state, why, undo }
 }
 
 fn text(facts: &Facts) -> String {
@@ -109,6 +120,9 @@ fn text(facts: &Facts) -> String {
     }
     for StepFacts { step, undo, .. } in facts.steps.iter().filter(|step| step.undo.starts_with("cannot")) {
         text += &format!("note: {step} {undo}\n");
+    }
+    if let Some(limits) = facts.build.told() {
+        text += &format!("note: {limits}\n");
     }
     for problem in &facts.problems {
         text += &format!("problem: {problem}\n");

@@ -13,17 +13,36 @@ const LEAST_MEMORY: Size = Size(64 << 20);
 
 pub(super) fn building(value: Value, report: &mut Report<'_>) -> Building {
     let mut fields = Fields::new(value, vec!["build".to_owned()], report);
-    let building = Building { nice: fields.take("nice", report), memory: fields.take("memory", report) };
-    if let Some(nice) = building.nice.filter(|nice| !(1..=19).contains(nice)) {
-        let help = Some("1 stands back a little, 19 as far as can be: `build: {nice: 10}`".to_owned());
-        report.add(&fields.at("nice"), format!("build.nice: {nice} is not from 1 to 19"), help);
-    }
-    if let Some(memory) = building.memory.filter(|memory| *memory < LEAST_MEMORY) {
-        let help = Some("each process may take so much: `build: {memory: 1g}`".to_owned());
-        report.add(&fields.at("memory"), format!("build.memory: {memory} is too little to build"), help);
-    }
+    let building = Building { nice: nice(&mut fields, report), memory: memory(&mut fields, report) };
     fields.finish(report);
     building
+}
+
+fn nice(fields: &mut Fields, report: &mut Report<'_>) -> Option<u8> {
+    let given = fields.value("nice")?;
+    let nice = given.as_u64().and_then(|nice| nice.try_into().ok()).filter(|nice| (1..=19).contains(nice));
+    if nice.is_none() {
+        let help = Some("1 stands back a little, 19 as far as can be: `build: {nice: 10}`".to_owned());
+        report.add(&fields.at("nice"), format!("build.nice: {} is not from 1 to 19", text(&given)), help);
+    }
+    nice
+}
+
+fn memory(fields: &mut Fields, report: &mut Report<'_>) -> Option<Size> {
+    let given = fields.value("memory")?;
+    let memory: Option<Size> = serde_yaml::from_value(given.clone()).ok();
+    let wrong = match memory {
+        Some(memory) if memory >= LEAST_MEMORY => return Some(memory),
+        Some(_) => "is too little to build",
+        None => "is no size",
+    };
+    let help = Some("each process may take so much: `build: {memory: 1g}`".to_owned());
+    report.add(&fields.at("memory"), format!("build.memory: {} {wrong}", text(&given)), help);
+    None
+}
+
+fn text(value: &Value) -> String {
+    serde_yaml::to_string(value).unwrap_or_default().trim().to_owned()
 }
 
 pub(super) fn python(value: Value, report: &mut Report<'_>) -> Python {

@@ -167,6 +167,14 @@ pub struct Building {
 }
 
 impl Building {
+    /// For people; `None` if builds may take what they like.
+    pub fn told(&self) -> Option<String> {
+        let nice = self.nice.map(|nice| format!("nice {nice}"));
+        let memory = self.memory.map(|memory| format!("{memory} of memory for each process"));
+        let limits: Vec<String> = nice.into_iter().chain(memory).collect();
+        (!limits.is_empty()).then(|| format!("builds run with {}", limits.join(", and ")))
+    }
+
     /// For the commands.
     pub fn share(&self) -> Share {
         Share { nice: self.nice, memory: self.memory.map(|memory| memory.0) }
