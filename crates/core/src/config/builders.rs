@@ -5,7 +5,7 @@ use serde_yaml::Value;
 use super::directory::tidy;
 use super::fields::{Fields, Report, name};
 use super::parse::{check_inside, check_path, check_words};
-use super::paths::{check_output, normal};
+use super::paths::{check_output, normal, problem_inside};
 use super::{Building, Frontend, Python, Size};
 
 /// With less not even npm or pip starts.
@@ -121,6 +121,7 @@ fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Fronten
         directory: tidy(&normal(&format!("{}/{given}", report.directory)).unwrap_or_default()),
         install: fields.take("install", report),
         build: fields.take("build", report),
+        inputs: fields.take("inputs", report).unwrap_or_default(),
         outputs: fields.take("outputs", report).unwrap_or(usual.outputs),
         prebuilt: fields.take("prebuilt", report),
     };
@@ -138,6 +139,15 @@ fn frontend(value: Value, path: Vec<String>, report: &mut Report<'_>) -> Fronten
     }
     if let Some(prebuilt) = &frontend.prebuilt {
         check_path(&fields.at("prebuilt"), prebuilt, report);
+    }
+    for input in &frontend.inputs {
+        if let Some(wrong) = problem_inside(&frontend.directory, input) {
+            report.add(
+                &fields.at("inputs"),
+                format!("{}: `{input}` {wrong}", name(&fields.at("inputs"))),
+                None,
+            );
+        }
     }
     for output in &frontend.outputs {
         check_output(&fields.path, &frontend, output, report);

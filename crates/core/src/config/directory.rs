@@ -67,10 +67,7 @@ mod tests {
         assert_eq!((config.directory.as_str(), config.is_at_top()), ("services/shop", false));
         let frontends: Vec<_> = config.frontend.as_ref().unwrap().iter().collect();
         assert_eq!([&frontends[0].directory, &frontends[1].directory], ["web", "services/shop"]);
-        assert_eq!(
-            frontends[1].output_in_release("../shop/static/x").as_deref(),
-            Some("services/shop/static/x")
-        );
+        assert_eq!(frontends[1].in_release("../shop/static/x").as_deref(), Some("services/shop/static/x"));
         let seen = |path| config.in_revision(path);
         assert_eq!(seen("."), Some("services/shop".to_owned()));
         assert_eq!(seen("../base.txt"), Some("services/base.txt".to_owned()));

@@ -207,6 +207,9 @@ pub struct Frontend {
     pub install: Option<String>,
     /// What builds it; `None` for the `build` script of its `package.json`.
     pub build: Option<String>,
+    /// What else it is made from, seen from `directory`.
+    #[serde(default)]
+    pub inputs: Vec<String>,
     /// What the build makes, seen from `directory`.
     pub outputs: Vec<String>,
     /// An archive or a directory, seen from the root, that holds the outputs already;
@@ -240,14 +243,15 @@ impl Frontend {
             directory: directory.to_owned(),
             install: None,
             build: None,
+            inputs: Vec::new(),
             outputs: vec!["dist".to_owned()],
             prebuilt: None,
         }
     }
 
-    /// Where an output is, seen from the top of the release; `None` when it leads out of it.
-    pub fn output_in_release(&self, output: &str) -> Option<String> {
-        paths::normal(&format!("{}/{output}", self.directory))
+    /// Where an input or output is, seen from the top of the release; `None` when it leads out of it.
+    pub fn in_release(&self, path: &str) -> Option<String> {
+        paths::normal(&format!("{}/{path}", self.directory))
     }
 }
 

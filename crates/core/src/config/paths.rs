@@ -57,7 +57,7 @@ pub(super) fn normal(path: &str) -> Option<String> {
 /// Checks what a front end makes: inside the release, and nothing of ours.
 pub(super) fn check_output(at: &[String], frontend: &Frontend, output: &str, report: &mut Report<'_>) {
     let key = name(at);
-    let below = frontend.output_in_release(output);
+    let below = frontend.in_release(output);
     let top = below.as_deref().map(|path| path.split('/').next().unwrap_or_default());
     let wrong = match top {
         _ if output.starts_with('/') => problem(output),

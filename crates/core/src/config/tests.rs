@@ -286,6 +286,22 @@ frontend:
 }
 
 #[test]
+fn what_a_front_end_is_made_from_lies_in_the_release() {
+    let inputs = |text: &str| {
+        let config = app(&format!("app: shop\nfrontend: [{{directory: web, inputs: {text}}}]\n"))?;
+        Ok::<_, Vec<String>>(config.frontend.unwrap().remove(0).inputs)
+    };
+    assert_eq!(inputs("[../templates, tailwind.css]").unwrap(), ["../templates", "tailwind.css"]);
+    assert_eq!(
+        inputs("[../../up, /etc]").unwrap_err(),
+        [
+            "release.yml:2: frontend.0.inputs: `../../up` leaves the release by `..`",
+            "release.yml:2: frontend.0.inputs: `/etc` is absolute; write it relative to the release",
+        ]
+    );
+}
+
+#[test]
 fn a_front_end_that_an_earlier_version_stored_is_read() {
     let stored =
         r#"{"directory": "web", "install": "npm ci", "build": "npm run build", "outputs": ["dist"]}"#;

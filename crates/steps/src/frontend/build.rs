@@ -147,7 +147,7 @@ impl Bundle {
 
     /// Where an output is in the release, and in the cache.
     fn places(&self, cx: &Context<'_>, entry: &Path, output: &str) -> Result<(PathBuf, PathBuf), StepError> {
-        let path = self.frontend.output_in_release(output).ok_or_else(|| leads_out(output))?;
+        let path = self.frontend.in_release(output).ok_or_else(|| leads_out(output))?;
         let made = in_release(cx, &path);
         let top = cx.host.resolve(&in_release(cx, "."))?;
         // What a tracked symlink on its way leads to is not ours to replace.
@@ -199,7 +199,8 @@ pub(super) fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&
     (frontend.install.as_deref().unwrap_or(install), frontend.build.as_deref().unwrap_or(build))
 }
 
-/// Everything that could make the outputs differ, as far as the front end keeps to its directory.
+/// Everything that could make the outputs differ, as far as the front end keeps to its directory and
+/// to its inputs.
 fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Result<CacheKey, StepError> {
     let name = &frontend.directory;
     let content = |path: &str| cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, path);
@@ -219,8 +220,20 @@ fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Resu
         key = key.with(&lock, content(&lock)?.unwrap_or_default());
     }
     key = key.with(&format!("what is in {name}"), sources);
+    for input in &frontend.inputs {
+        let path = frontend.in_release(input).unwrap_or_default();
+        let id = content(&path)?.ok_or_else(|| no_input(name, &path))?;
+        key = key.with(&format!("what is in {path}"), id);
+    }
     // Bundlers put variables of the environment into what they make.
     Ok(with_variables(cx.run, key))
+}
+
+fn no_input(name: &str, path: &str) -> StepError {
+    StepError::Refused {
+        what: format!("{path}, which {name} is made from, is not in the revision"),
+        help: "commit it, or change `frontend: [{inputs: […]}]`".to_owned(),
+    }
 }
 
 /// The key with each of the app's variables.

@@ -20,6 +20,7 @@ fn app() -> Commit {
 fn app_at(revision: &str) -> Commit {
     Commit::new(revision)
         .file("manage.py", "")
+        .file("templates/a.html", "<a>")
         .file("frontend/package.json", PACKAGE)
         .file("frontend/package-lock.json", "{}")
         .file("frontend/main.js", "1")

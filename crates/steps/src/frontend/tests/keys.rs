@@ -22,6 +22,20 @@ fn usual() -> Frontend {
     Frontend::usual("frontend")
 }
 
+/// As with Tailwind, which reads the templates for the classes that they name.
+fn with_templates() -> Frontend {
+    Frontend { inputs: vec!["../templates".to_owned()], ..usual() }
+}
+
+#[test]
+fn an_input_that_is_not_there_is_told() {
+    let mut scene = scene(app());
+    configured(Frontend { inputs: vec!["../absent".to_owned()], ..usual() })(&mut scene);
+    let error = scene.look(&Frontends).unwrap_err();
+    assert_eq!(error.to_string(), "absent, which frontend is made from, is not in the revision");
+    assert!(error.help().unwrap().contains("`frontend: [{inputs: […]}]`"));
+}
+
 #[test]
 fn everything_that_goes_into_a_bundle_makes_another_one() {
     let command = |text: &str| Some(text.to_owned());
@@ -40,6 +54,8 @@ fn everything_that_goes_into_a_bundle_makes_another_one() {
         ("NODE_ENV", keys(app(), &variable("NODE_ENV", "production"))),
         ("install", keys(app(), &configured(Frontend { install: command("npm install"), ..usual() }))),
         ("build", keys(app(), &configured(Frontend { build: command("npm run build:all"), ..usual() }))),
+        ("an input beside it", keys(app(), &configured(with_templates()))),
+        ("another text of it", keys(app().file("templates/a.html", "<b>"), &configured(with_templates()))),
         ("outputs", keys(app(), &configured(Frontend { outputs: vec!["build".to_owned()], ..usual() }))),
     ];
     for (index, (what, key)) in table.iter().enumerate() {
