@@ -2,18 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use release_core::cache_key::CacheKey;
-use release_core::command::{Command, Secret, Variables};
+use release_core::command::{Command, Secret};
 use release_core::config::Frontend;
-use release_core::environment::{INHERITED, computed_names};
 use release_core::host::HostResult;
-use release_core::run::Run;
 use release_core::step::{Context, StepError};
 
 use super::KIND;
-use super::detect::{as_in_git, in_directory};
+use super::key::{environment, key};
 use super::manager::{Called, Manager, find};
-use super::node::fitting_node;
 use super::packages::{self, Packages};
 use crate::cache::{Build, Provided};
 use crate::killed::explain_killed;
@@ -27,9 +23,6 @@ pub(super) struct Bundle {
     packages: Option<Packages>,
     pub(super) build: Build,
 }
-
-/// What differs by release: a build that saw it would be another one each time.
-const OF_THE_RELEASE: [&str; 3] = ["RELEASE_ID", "RELEASE_REVISION", "PWD"];
 
 impl Bundle {
     pub(super) fn new(cx: &Context<'_>, frontend: Frontend) -> Result<Self, StepError> {
@@ -197,65 +190,6 @@ pub(super) fn words<'a>(frontend: &'a Frontend, manager: Option<&Manager>) -> (&
     let install = manager.map_or("npm install", Manager::install);
     let build = manager.map_or("npm run build", Manager::build);
     (frontend.install.as_deref().unwrap_or(install), frontend.build.as_deref().unwrap_or(build))
-}
-
-/// Everything that could make the outputs differ, as far as the front end keeps to its directory and
-/// to its inputs.
-fn key(cx: &Context<'_>, frontend: &Frontend, manager: Option<&Manager>) -> Result<CacheKey, StepError> {
-    let name = &frontend.directory;
-    let content = |path: &str| cx.host.content_id(&cx.run.layout.repo(), &cx.run.revision, path);
-    let sources = content(as_in_git(name))?.ok_or_else(|| StepError::Refused {
-        what: format!("the front end's directory {name} is not in the revision"),
-        help: "change `frontend: [{directory: …}]`".to_owned(),
-    })?;
-    let (install, build) = words(frontend, manager);
-    let mut key = CacheKey::new(KIND, 2)
-        .shown("node", &fitting_node(cx, frontend)?)
-        .shown("what installs", install)
-        .shown("what builds", build)
-        .shown("what it makes", &frontend.outputs.join(", "));
-    if let Some(manager) = manager {
-        let lock = in_directory(name, manager.lock);
-        key = key.shown("the package manager", &manager.name());
-        key = key.with(&lock, content(&lock)?.unwrap_or_default());
-    }
-    key = key.with(&format!("what is in {name}"), sources);
-    for input in &frontend.inputs {
-        let path = frontend.in_release(input).unwrap_or_default();
-        let id = content(&path)?.ok_or_else(|| no_input(name, &path))?;
-        key = key.with(&format!("what is in {path}"), id);
-    }
-    // Bundlers put variables of the environment into what they make.
-    Ok(with_variables(cx.run, key))
-}
-
-fn no_input(name: &str, path: &str) -> StepError {
-    StepError::Refused {
-        what: format!("{path}, which {name} is made from, is not in the revision"),
-        help: "commit it, or change `frontend: [{inputs: […]}]`".to_owned(),
-    }
-}
-
-/// The key with each of the app's variables.
-pub(super) fn with_variables(run: &Run, key: CacheKey) -> CacheKey {
-    let env = environment(run);
-    let own = env.iter().filter(|(name, _)| !is_of_the_caller(name));
-    own.fold(key, |key, (name, value)| key.with(&format!("the variable {name}"), value.reveal()))
-}
-
-/// The app's variables without those that name the release.
-fn environment(run: &Run) -> Variables {
-    let mut env = run.env.clone();
-    env.retain(|name, _| !OF_THE_RELEASE.contains(&name.as_str()));
-    env
-}
-
-/// A hook and a terminal differ in these, and so do the paths of two releases; how many processors
-/// there are changes no bundle.
-fn is_of_the_caller(name: &str) -> bool {
-    INHERITED.contains(&name)
-        || ["PATH", "VIRTUAL_ENV"].contains(&name)
-        || computed_names().any(|computed| computed == name)
 }
 
 fn no_command(words: &str) -> StepError {

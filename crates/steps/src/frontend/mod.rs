@@ -2,6 +2,7 @@
 
 mod build;
 mod detect;
+mod key;
 mod manager;
 mod node;
 mod packages;

@@ -12,8 +12,9 @@ use release_core::host::HostResult;
 use release_core::step::{Context, StepError};
 use serde_json::Value;
 
-use super::build::{copy, with_variables, words};
+use super::build::{copy, words};
 use super::detect::{file, in_directory, package};
+use super::key::with_variables;
 use super::manager::Manager;
 use super::node::fitting_node;
 use crate::cache::{Build, Provided};
