@@ -214,6 +214,8 @@ pub trait Processes {
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize>;
     /// The processes that process `pid` started itself and that still run, by id.
     fn children(&self, pid: u32) -> HostResult<Vec<u32>>;
+    /// How long process `pid` has been running; `None` if it is gone.
+    fn age(&self, pid: u32) -> HostResult<Option<Duration>>;
     /// The processors that this process may use: by its affinity, and the quota of its control group.
     fn cores(&self) -> usize;
     /// The processes that run from below `directory`: by executable, working directory, mapped or

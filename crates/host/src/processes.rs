@@ -68,6 +68,10 @@ impl Processes for UnixHost {
             .collect())
     }
 
+    fn age(&self, pid: u32) -> HostResult<Option<Duration>> {
+        Ok(table::age(pid))
+    }
+
     fn cores(&self) -> usize {
         thread::available_parallelism().map_or(1, usize::from)
     }

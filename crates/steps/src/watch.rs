@@ -125,7 +125,7 @@ impl<'a> Watch<'a> {
         if has_served(self.cx, self.service)? {
             return Ok(());
         }
-        let end = self.well_since + self.service.health.settle.0;
+        let end = self.settled_at()?;
         loop {
             self.same_process()?;
             if self.cx.host.elapsed() >= end {
@@ -139,6 +139,16 @@ impl<'a> Watch<'a> {
         let limit = self.service.health.timeout.0;
         let answer = self.question.ask(self.cx, limit)?;
         if answer.is_good() { self.same_workers() } else { Err(self.unwell(&answer, limit)) }
+    }
+
+    /// It has to have run for so long, half of that since it was well first: an app may take its time
+    /// to load.
+    fn settled_at(&self) -> HostResult<Duration> {
+        let settle = self.service.health.settle.0;
+        let age = self.pid.map_or(Ok(None), |pid| self.cx.host.age(pid))?;
+        let began = age.map(|age| self.cx.host.elapsed().saturating_sub(age));
+        let began = began.unwrap_or(self.well_since);
+        Ok((began + settle).max(self.well_since + settle / 2))
     }
 
     fn workers(&self) -> HostResult<Vec<u32>> {

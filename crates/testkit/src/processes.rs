@@ -5,9 +5,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use release_core::command::{Command, Exit};
-use release_core::host::{HostError, HostResult, Processes};
+use release_core::host::{Clock, HostError, HostResult, Processes};
 use release_core::proof::ProcessFiles;
 use release_core::run::RunId;
 
@@ -56,6 +57,7 @@ pub(crate) struct Shell {
     left_behind: usize,
     using: BTreeMap<PathBuf, Vec<u32>>,
     children: BTreeMap<u32, Vec<u32>>,
+    began: BTreeMap<u32, Duration>,
     families: BTreeMap<String, Vec<ProcessFiles>>,
     on_signal: Option<React>,
 }
@@ -117,6 +119,11 @@ impl FakeHost {
         lock(&self.shell).children.insert(pid, pids.to_owned());
     }
 
+    /// When the process `pid` began, by the machine's clock; of others that is not known.
+    pub fn set_began(&self, pid: u32, at: Duration) {
+        lock(&self.shell).began.insert(pid, at);
+    }
+
     /// The processes of a program; `None` for what may not be read.
     pub fn set_family(&self, program: &str, files: &[Option<&[&str]>]) {
         let process = |(index, files): (usize, &Option<&[&str]>)| ProcessFiles {
@@ -167,6 +174,12 @@ impl Processes for FakeHost {
     fn end_left_behind(&self, run: &RunId) -> HostResult<usize> {
         self.act("end_left_behind", run.to_string())?;
         Ok(std::mem::take(&mut lock(&self.shell).left_behind))
+    }
+
+    fn age(&self, pid: u32) -> HostResult<Option<Duration>> {
+        self.ask("age", pid.to_string().as_ref())?;
+        let began = lock(&self.shell).began.get(&pid).copied();
+        Ok(began.map(|began| self.elapsed().saturating_sub(began)))
     }
 
     fn cores(&self) -> usize {

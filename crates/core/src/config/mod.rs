@@ -375,7 +375,7 @@ pub struct Health {
     pub host: String,
     /// How long it may take until the first good answer.
     pub timeout: Wait,
-    /// How long after its first good answer it must stay well before it gets users.
+    /// How long it must have run, and half of that after its first good answer, before it gets users.
     pub settle: Wait,
     /// How many requests wake its workers up before it gets users.
     pub warm_up: usize,

@@ -175,6 +175,21 @@ fn one_that_is_bad_at_the_end_of_settling_gets_no_users() {
 }
 
 #[test]
+fn settling_counts_from_the_start_of_the_process_and_at_least_half_from_its_first_answer() {
+    for (loads_for_ms, settles_by_ms) in [(0, 1000), (300, 1000), (500, 1000), (4000, 4500)] {
+        let scene = booted();
+        let states = scene.host.states().unwrap();
+        let web = states.iter().find(|state| state.name == new_web(&scene)).unwrap();
+        scene.host.set_began(web.pid.unwrap(), Duration::ZERO);
+        let loaded = Duration::from_millis(loads_for_ms);
+        scene.host.serve(new_address(&scene), move |host, _| (host.elapsed() >= loaded).then_some(200));
+        scene.run(&HealthCheck).unwrap();
+        let settled = scene.host.elapsed().as_millis();
+        assert!((settles_by_ms..settles_by_ms + 200).contains(&settled), "{loads_for_ms}: {settled}");
+    }
+}
+
+#[test]
 fn a_generation_that_served_before_need_not_settle() {
     let scene = booted();
     scene.host.serve_in_turn(new_address(&scene), &[200]);
