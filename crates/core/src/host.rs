@@ -271,6 +271,8 @@ pub trait Git {
     fn content_id(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Option<String>>;
     /// The names in a directory of `revision` (`""` is the top); none when there is no such directory.
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>>;
+    /// The paths at which two revisions differ.
+    fn changes(&self, repository: &Path, from: &Revision, to: &Revision) -> HostResult<Vec<PathBuf>>;
     /// Writes the tree of `revision` into a new directory. It starts from `spare` where there is
     /// one, which is gone then: only files that nobody touched since they were checked out stay.
     /// What is missing still shares its blocks with those of `like`, where the file system can.

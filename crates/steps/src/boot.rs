@@ -15,7 +15,7 @@ use crate::retire;
 #[derive(Clone, Copy, Debug)]
 pub struct Boot;
 
-const WARM: &str = "its processes still run";
+const WARM: &str = "its processes run already";
 const NO_SERVICES: &str = "there are no services";
 
 impl Step for Boot {
@@ -52,9 +52,8 @@ impl Step for Boot {
         if all_alive(cx)? {
             return Ok(Outcome::Skipped(WARM.to_owned()));
         }
-        make_way(cx)?;
         let alone = is_alone(cx, &cx.host.states()?);
-        cx.host.start(&booted(cx.run, alone).collect::<Vec<_>>())?;
+        launch(cx, booted(cx.run, alone))?;
         Ok(Outcome::Done)
     }
 
@@ -70,6 +69,22 @@ impl Step for Boot {
         retire::stop_generation(cx.host, &run.layout, &run.generation)?;
         Ok(())
     }
+}
+
+/// Starts the web servers that nothing else has to be started before.
+pub(crate) fn launch_first(cx: &Context<'_>) -> Result<(), StepError> {
+    check_lengths(cx.run)?;
+    let programs = programs(cx.run, &cx.run.generation, &cx.run.config);
+    let first = programs.take_while(|(service, _)| service.handover == Handover::Socket);
+    launch(cx, first.map(|(_, program)| program))
+}
+
+/// Starts those of `programs` that do not run yet.
+fn launch(cx: &Context<'_>, programs: impl Iterator<Item = Program>) -> Result<(), StepError> {
+    let states = cx.host.states()?;
+    make_way(cx, &states)?;
+    let missing: Vec<Program> = programs.filter(|program| !is_alive(&states, &program.name)).collect();
+    Ok(cx.host.start(&missing)?)
 }
 
 /// What may run beside its like of the old generation; the others wait for the hand-over, unless
@@ -114,13 +129,17 @@ fn check_lengths(run: &Run) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Some servers refuse to start where a socket file of an earlier attempt is left.
-fn make_way(cx: &Context<'_>) -> Result<(), StepError> {
+/// Some servers refuse to start where a socket file of an earlier attempt is left. One that was just
+/// started has made its own, or is about to.
+fn make_way(cx: &Context<'_>, states: &[ProgramState]) -> Result<(), StepError> {
     let (layout, generation) = (&cx.run.layout, &cx.run.generation);
     cx.host.make_dir(&layout.run(&generation.release))?;
     open_to_users(cx)?;
     for service in cx.run.config.listening() {
         let socket = layout.socket(generation, &service.name);
+        if is_alive(states, &generation.program(&service.name)) {
+            continue;
+        }
         if !cx.host.socket_use(&socket)?.listening {
             cx.host.remove(&socket)?;
             cx.host.remove(&Layout::socket_lock(&socket))?;

@@ -6,6 +6,7 @@ use release_core::command::Exit;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy, tail};
 
+use crate::boot_ahead;
 use crate::collect_static::CollectStatic;
 use crate::django::{self, Inspection, Migration, NO_DJANGO, Start};
 use crate::place::{below, in_app, in_release};
@@ -41,6 +42,7 @@ impl Step for CheckApp {
         let Some(django) = &cx.run.config.django else { return Ok(Outcome::Skipped(NO_DJANGO.to_owned())) };
         let found = self.0.ask(cx, django)?;
         refuse_errors(cx, &found)?;
+        boot_ahead::confirm(cx, &self.0, django)?;
         if let Some(root) = &found.static_root
             && !is_inside(cx, &below(&in_app(cx, &django.directory), root))?
         {

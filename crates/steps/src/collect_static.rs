@@ -1,16 +1,20 @@
 //! Collects the static files into the release.
 
+mod collection;
+
 use release_core::config::Django;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::django::{NO_DJANGO, Start, manage};
+pub(crate) use collection::Collection;
 
 /// Runs `collectstatic`, or tells of it where the start of the project that checked the app has
 /// run it already.
 #[derive(Clone, Debug, Default)]
 pub struct CollectStatic(pub(crate) Start);
 
+const FROM_CACHE: &str = "from the cache";
 const SWITCHED_OFF: &str = "`collectstatic: false` in release.yml";
 
 impl CollectStatic {
@@ -22,9 +26,26 @@ impl CollectStatic {
         django.collectstatic != Some(false)
     }
 
-    fn collect(&self, cx: &Context<'_>, django: &Django) -> Result<Vec<String>, StepError> {
+    /// What to tell of the files; those of equal inputs are not collected again.
+    fn provide(&self, cx: &Context<'_>, django: &Django) -> Result<Option<String>, StepError> {
+        let collection = self.0.collection();
+        if let Some(placed) = self.0.placed() {
+            if collection.as_ref() == Some(&placed) {
+                return Ok(Some(FROM_CACHE.to_owned()));
+            }
+            placed.clear(cx)?;
+        }
+        let collected = self.0.collected();
+        if collected.is_none()
+            && let Some(known) = &collection
+            && known.take(cx)?
+        {
+            return Ok(Some(FROM_CACHE.to_owned()));
+        }
         let started = || cx.output(&manage(cx, django, ["collectstatic", "--noinput"]));
-        self.0.collected().unwrap_or_else(started)
+        let lines = collected.unwrap_or_else(started)?;
+        collection.iter().try_for_each(|collection| collection.keep(cx))?;
+        Ok(summary(&lines))
     }
 }
 
@@ -46,7 +67,9 @@ impl Step for CollectStatic {
         Ok(match cx.run.config.django.as_ref().map(|django| django.collectstatic) {
             None => Look::Nothing(NO_DJANGO.to_owned()),
             Some(Some(false)) => Look::Nothing(SWITCHED_OFF.to_owned()),
-            Some(Some(true)) => Look::Needed("every release has its own".to_owned()),
+            Some(Some(true)) => {
+                Look::Pending("taken from the cache if they were collected before".to_owned())
+            }
             Some(None) => Look::Pending("if the settings have a STATIC_ROOT".to_owned()),
         })
     }
@@ -56,8 +79,8 @@ impl Step for CollectStatic {
         if !Self::is_wanted(django) {
             return Ok(Outcome::Skipped(SWITCHED_OFF.to_owned()));
         }
-        match self.collect(cx, django) {
-            Ok(lines) => Ok(summary(&lines).map_or(Outcome::Done, Outcome::DoneWith)),
+        match self.provide(cx, django) {
+            Ok(note) => Ok(note.map_or(Outcome::Done, Outcome::DoneWith)),
             Err(error) => match needless(&error).filter(|_| django.collectstatic.is_none()) {
                 Some(why) => Ok(Outcome::Skipped(why.to_owned())),
                 None => Err(error),

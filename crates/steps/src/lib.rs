@@ -14,6 +14,7 @@ pub mod venv;
 pub mod frontend;
 pub mod collect_static;
 pub mod keep_assets;
+pub mod boot_ahead;
 pub mod check_app;
 pub mod migrate;
 pub mod boot;

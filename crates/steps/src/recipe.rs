@@ -4,6 +4,7 @@ use release_core::plan::Plan;
 
 use crate::activate::Activate;
 use crate::boot::Boot;
+use crate::boot_ahead::BootAhead;
 use crate::check_app::CheckApp;
 use crate::checkout::Checkout;
 use crate::collect_static::CollectStatic;
@@ -36,6 +37,7 @@ pub fn deploy() -> Plan {
         .step(Checkout)
         .step(LinkShared)
         .together(Venv, Frontends)
+        .step(BootAhead(start.clone()))
         .step(CheckApp(start.clone()))
         .step(CollectStatic(start.clone()))
         .step(KeepAssets)

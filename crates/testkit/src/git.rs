@@ -1,6 +1,6 @@
 //! The fake machine's repository: one, whatever its path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -126,6 +126,14 @@ impl Git for FakeHost {
         let mut hasher = DefaultHasher::new();
         below.hash(&mut hasher);
         Ok((!below.is_empty()).then(|| format!("{:016x}", hasher.finish())))
+    }
+
+    fn changes(&self, repository: &Path, from: &Revision, to: &Revision) -> HostResult<Vec<PathBuf>> {
+        let from = self.commit_of("changes", from, repository)?.tree;
+        let to = self.commit_of("changes", to, repository)?.tree;
+        let names: BTreeSet<&String> = from.keys().chain(to.keys()).collect();
+        let differs = |name: &&String| format!("{:?}", from.get(*name)) != format!("{:?}", to.get(*name));
+        Ok(names.into_iter().filter(differs).map(PathBuf::from).collect())
     }
 
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>> {

@@ -10,7 +10,7 @@ mod program;
 mod tidy;
 mod tree;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Repository};
@@ -39,6 +39,11 @@ impl Git for UnixHost {
     fn content_id(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Option<String>> {
         let found = tree::content_id(&open(repository)?, revision, path);
         found.map_err(|error| failed(format!("cannot look at {path} of {revision}"), error))
+    }
+
+    fn changes(&self, repository: &Path, from: &Revision, to: &Revision) -> HostResult<Vec<PathBuf>> {
+        let found = tree::changes(&open(repository)?, from, to);
+        found.map_err(|error| failed(format!("cannot compare {from} with {to}"), error))
     }
 
     fn names(&self, repository: &Path, revision: &Revision, path: &str) -> HostResult<Vec<String>> {

@@ -47,6 +47,18 @@ pub(super) fn names(repository: &Repository, revision: &Revision, path: &str) ->
     }
 }
 
+/// The paths at which two revisions differ. Trees that are equal are not looked into.
+pub(super) fn changes(
+    repository: &Repository,
+    from: &Revision,
+    to: &Revision,
+) -> Result<Vec<PathBuf>, Error> {
+    let (from, to) = (tree(repository, from)?, tree(repository, to)?);
+    let differences = repository.diff_tree_to_tree(Some(&from), Some(&to), None)?;
+    let paths = differences.deltas().filter_map(|delta| delta.new_file().path_bytes().map(OsStr::from_bytes));
+    Ok(paths.map(PathBuf::from).collect())
+}
+
 /// The first line of the commit's message.
 pub(super) fn subject(repository: &Repository, revision: &Revision) -> Result<String, Error> {
     let commit = commit(repository, revision)?;

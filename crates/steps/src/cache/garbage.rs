@@ -23,7 +23,7 @@ pub struct Garbage {
 /// An entry that no release needs, or what is left of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unused {
-    /// `venv`, `bundle`, `node`, or `trash`.
+    /// `venv`, `bundle`, `node`, `static`, or `trash`.
     pub kind: &'static str,
     /// Where it is.
     pub path: PathBuf,

@@ -1,4 +1,4 @@
-//! What is built once and used by many releases: Python environments and bundles, by content.
+//! What is built once and used by many releases: Python environments, bundles and static files, by content.
 //!
 //! An entry is whole when its stamp is there, is never changed from then on, and is kept while one
 //! of the releases that use it exists, in any root that shares the cache. One run at a time builds
@@ -22,10 +22,11 @@ pub(crate) use gate::build_lock;
 use gate::{aside, at_the_gate};
 use stamp::{Stamp, read_stamp};
 pub(crate) use stamp::{complete, is_complete, since, stamp_text};
-use uses::{is_marked, mark_used, own_marks, unmark, used_without};
+pub(crate) use uses::marks_of;
+use uses::{is_marked, mark_used, unmark, used_without};
 
 /// The kinds of entries that releases use.
-const KINDS: [&str; 3] = ["venv", "bundle", "node"];
+const KINDS: [&str; 4] = ["venv", "bundle", "node", "static"];
 
 /// Something that is built once for equal ingredients.
 pub(crate) struct Build {
@@ -79,8 +80,8 @@ impl Build {
         self.take(cx).map(drop)
     }
 
-    /// From here on nobody removes it.
-    fn take(&self, cx: &Context<'_>) -> HostResult<Option<PathBuf>> {
+    /// The whole entry, if there is one: from here on nobody removes it.
+    pub(crate) fn take(&self, cx: &Context<'_>) -> HostResult<Option<PathBuf>> {
         at_the_gate(cx, || {
             let found = self.find(cx)?;
             found.iter().try_for_each(|entry| mark_used(cx, entry))?;
@@ -157,7 +158,7 @@ impl Build {
 pub(crate) fn forget(cx: &Context<'_>, kind: &str) -> HostResult<()> {
     let unwanted = at_the_gate(cx, || {
         let mut unwanted = Vec::new();
-        for entry in own_marks(cx, kind)? {
+        for entry in marks_of(cx, cx.run.release(), kind)? {
             unmark(cx, &entry)?;
             let keep = is_complete(cx, &entry)? && !is_rebuilt(&entry);
             // Its own link is still there, and goes with its directory.
@@ -174,7 +175,8 @@ fn is_rebuilt(entry: &Path) -> bool {
     entry.file_name().is_some_and(|name| name.to_string_lossy().contains('-'))
 }
 
-fn entries(cx: &Context<'_>, kind: &str) -> HostResult<Vec<PathBuf>> {
+/// Every entry of a kind, whole or not.
+pub(crate) fn entries(cx: &Context<'_>, kind: &str) -> HostResult<Vec<PathBuf>> {
     cx.host.list(&cx.run.layout.cache().join(kind))
 }
 

@@ -34,21 +34,21 @@ pub(super) fn unmark(cx: &Context<'_>, entry: &Path) -> HostResult<()> {
     cx.host.remove(&mark(cx, entry))
 }
 
-/// The entries of a kind that the release says it uses.
-pub(super) fn own_marks(cx: &Context<'_>, kind: &str) -> HostResult<Vec<PathBuf>> {
-    let marks = cx.host.list(&release_marks(cx).join(kind))?;
+/// The entries of a kind that a release of this root says it uses.
+pub(crate) fn marks_of(cx: &Context<'_>, release: &ReleaseId, kind: &str) -> HostResult<Vec<PathBuf>> {
+    let marks = cx.host.list(&release_marks(cx, release).join(kind))?;
     Ok(marks.iter().filter_map(|mark| of_mark(cx, kind, mark)).collect())
 }
 
 const ROOT: &str = "root";
 
-fn release_marks(cx: &Context<'_>) -> PathBuf {
-    cx.run.layout.cache_registration().join(cx.run.release().as_str())
+fn release_marks(cx: &Context<'_>, release: &ReleaseId) -> PathBuf {
+    cx.run.layout.cache_registration().join(release.as_str())
 }
 
 fn mark(cx: &Context<'_>, entry: &Path) -> PathBuf {
     let kind = entry.parent().and_then(Path::file_name).unwrap_or_default();
-    release_marks(cx).join(kind).join(entry.file_name().unwrap_or_default())
+    release_marks(cx, cx.run.release()).join(kind).join(entry.file_name().unwrap_or_default())
 }
 
 /// The entries that some release needs, of any root that uses the cache, once these releases of

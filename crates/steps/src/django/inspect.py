@@ -1,7 +1,10 @@
 # Says in one line of JSON what a deploy must know of a Django project. Needs nothing but Django
 # (3.2 and later). Settings and apps may print what they like: only the marked line counts.
-# With the argument `and-collect` it goes on as `manage.py collectstatic` if the checks are well.
+# With the argument `and-collect` it goes on as `manage.py collectstatic` if the checks are well and
+# none of the further arguments is the digest of what there is to collect; with `collected` it only
+# says that digest.
 import json
+import os
 import sys
 
 MARK = "@release-inspect:"
@@ -45,8 +48,6 @@ def migrations(errors):
 
 
 def sqlite_files():
-    import os
-
     from django.conf import settings
 
     names = [
@@ -58,7 +59,70 @@ def sqlite_files():
     return [os.path.realpath(name) for name in names if name and not name.startswith(("file:", ":memory:"))]
 
 
-def inspect():
+def is_installed(cls):
+    # What the app's own code does may depend on anything.
+    import sysconfig
+
+    paths = [os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+    modules = [sys.modules[base.__module__] for base in cls.__mro__]
+    files = [os.path.realpath(module.__file__) for module in modules if getattr(module, "__file__", None)]
+    return all(any(file.startswith(path + os.sep) for path in paths) for file in files)
+
+
+# All that the collected files are made of, as a digest.
+def fingerprint(settings, finders, classes):
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=20)
+
+    def feed(value):
+        digest.update(b"%d:" % len(value) + value)
+
+    # The environment's own path is made of what is installed.
+    for word in [os.path.realpath(sys.prefix)] + ["%s.%s" % (cls.__module__, cls.__qualname__) for cls in classes]:
+        feed(word.encode())
+    for name in dir(settings):
+        if name == "DEBUG" or name.startswith(("STATIC", "STORAGES", "WHITENOISE", "COMPRESS", "PIPELINE")):
+            value = "%s=%r" % (name, getattr(settings, name))
+            feed(value.replace(os.getcwd(), "").replace(os.environ["RELEASE_ID"], "").encode())
+    from django.apps import apps
+
+    ignored = list(set(apps.get_app_config("staticfiles").ignore_patterns))
+    for finder in finders:
+        for path, storage in finder.list(ignored):
+            feed(os.path.join(getattr(storage, "prefix", None) or "", path).encode())
+            feed(b"%d" % os.path.getsize(storage.path(path)))
+            with open(storage.path(path), "rb") as file:
+                for block in iter(lambda: file.read(1 << 20), b""):
+                    feed(block)
+    return digest.hexdigest()
+
+
+# That digest; None where nobody can tell.
+def static_inputs(settings, collected):
+    from django.apps import apps
+
+    root = getattr(settings, "STATIC_ROOT", None)
+    if not root or not apps.is_installed("django.contrib.staticfiles") or "RELEASE_ID" not in os.environ:
+        return None
+    from django.contrib.staticfiles.finders import get_finders
+    from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.files.storage import FileSystemStorage
+    from django.core.management import get_commands, load_command_class
+
+    # What lies there already is part of the result. A hidden file only keeps the directory in git.
+    if not collected and os.path.isdir(root) and any(not name.startswith(".") for name in os.listdir(root)):
+        return None
+    finders = list(get_finders())
+    command = load_command_class(get_commands()["collectstatic"], "collectstatic")
+    classes = [staticfiles_storage.__class__, command.__class__] + [finder.__class__ for finder in finders]
+    is_local = isinstance(staticfiles_storage, FileSystemStorage)
+    if not is_local or os.path.realpath(staticfiles_storage.location) != os.path.realpath(root):
+        return None
+    return fingerprint(settings, finders, classes) if all(map(is_installed, classes)) else None
+
+
+def inspect(collects, collected):
     import django
     from django.conf import settings
 
@@ -69,8 +133,17 @@ def inspect():
     errors = [str(one) for one in found]
     applied, pending = ([], []) if errors else migrations(errors)
     root = getattr(settings, "STATIC_ROOT", None)
+    inputs = None
+    if (collects or collected) and not errors:
+        try:
+            inputs = static_inputs(settings, collected)
+        except Exception as error:
+            # Collecting fails at the same place, and says so.
+            print("static files are not looked up in the cache: %s" % error)
     return {
         "static_root": str(root) if root else None,
+        "static_place": os.path.realpath(str(root)) if root else None,
+        "static_inputs": inputs,
         "sqlite": sqlite_files(),
         "applied": applied,
         "pending": pending,
@@ -88,8 +161,10 @@ def collect():
     runpy.run_path("manage.py", run_name="__main__")
 
 
-result = inspect()
+words = sys.argv[1:]
+collects = words[:1] == ["and-collect"]
+result = inspect(collects, words == ["collected"])
 sys.__stdout__.write("\n" + MARK + json.dumps(result) + "\n")
 sys.__stdout__.flush()
-if "and-collect" in sys.argv[1:] and not result["checks"]:
+if collects and not result["checks"] and result["static_inputs"] not in words[1:]:
     collect()

@@ -2,6 +2,7 @@
 
 mod start;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use release_core::command::{Command, Exit};
@@ -24,6 +25,12 @@ const MARK: &str = "@release-inspect:";
 pub(crate) struct Inspection {
     /// Where `collectstatic` writes.
     pub(crate) static_root: Option<String>,
+    /// The real path of that.
+    #[serde(default)]
+    pub(crate) static_place: Option<PathBuf>,
+    /// The digest of all that the collected files are made of, where that can be told.
+    #[serde(default)]
+    pub(crate) static_inputs: Option<String>,
     /// The real paths of its SQLite databases.
     #[serde(default)]
     pub(crate) sqlite: Vec<String>,

@@ -8,7 +8,7 @@ use release_core::config::Django;
 use release_core::step::{Context, StepError, tail};
 
 use super::{A_DAY, Inspection, MARK, failed, inspector};
-use crate::collect_static::CollectStatic;
+use crate::collect_static::{CollectStatic, Collection};
 
 /// What collecting static files is called by people.
 const COLLECT: &str = "python manage.py collectstatic --noinput";
@@ -20,7 +20,18 @@ pub(crate) struct Start(Arc<Mutex<Told>>);
 #[derive(Debug, Default)]
 struct Told {
     inspection: Option<Inspection>,
+    /// What there is to collect.
+    collection: Option<Collection>,
+    /// What was started before the project was asked.
+    ahead: Option<Ahead>,
     collected: Option<Collected>,
+}
+
+/// What web servers were started with that nobody had checked.
+#[derive(Clone, Debug)]
+struct Ahead {
+    /// The static files that they found.
+    placed: Option<Collection>,
 }
 
 /// How `collectstatic` ended, and all that it printed.
@@ -39,7 +50,13 @@ impl Start {
     /// unless its checks find errors. What that prints is told as a step of its own.
     pub(crate) fn ask(&self, cx: &Context<'_>, django: &Django) -> Result<Inspection, StepError> {
         let collects = CollectStatic::is_wanted(django);
-        let command = inspector(cx, django).args(collects.then_some("and-collect")).limit(A_DAY);
+        let ahead = self.told().ahead.clone();
+        let is_placed = ahead.as_ref().is_some_and(|ahead| ahead.placed.is_some());
+        let known = if collects && !is_placed { Collection::known(cx)? } else { Vec::new() };
+        let command = inspector(cx, django)
+            .args(collects.then_some(if is_placed { "collected" } else { "and-collect" }))
+            .args(known.iter().map(|known| &known.inputs))
+            .limit(A_DAY);
         let collecting = Context { step: CollectStatic::ID, ..*cx };
         let (mut answer, mut printed, mut collected) = (None, Vec::new(), Vec::new());
         let exit = cx.host.run(&command, &mut |line| match line.strip_prefix(MARK) {
@@ -51,9 +68,13 @@ impl Start {
             Some(answer) if collects || exit.success() => answer,
             _ => return Err(failed(cx.run, exit, &printed)),
         };
-        let has_collected = collects && inspection.checks.is_empty();
+        let collection = Collection::of(cx, &inspection)?;
+        let is_known = known.iter().any(|known| Some(&known.inputs) == inspection.static_inputs.as_ref());
+        let has_collected = collects && inspection.checks.is_empty() && !is_known && !is_placed;
         *self.told() = Told {
             inspection: Some(inspection.clone()),
+            collection,
+            ahead,
             collected: has_collected.then_some(Collected { exit, lines: collected }),
         };
         Ok(inspection)
@@ -62,6 +83,31 @@ impl Start {
     /// Whether nothing was pending when the project was asked.
     pub(crate) fn knows_of_no_migration(&self) -> bool {
         self.told().inspection.as_ref().is_some_and(|found| found.pending.is_empty())
+    }
+
+    /// Web servers are started before the project is asked, with these static files.
+    pub(crate) fn is_preceded(&self, placed: Option<Collection>) {
+        self.told().ahead = Some(Ahead { placed });
+    }
+
+    /// The static files that were there before the project was asked.
+    pub(crate) fn placed(&self) -> Option<Collection> {
+        self.told().ahead.as_ref()?.placed.clone()
+    }
+
+    /// Why what was started ahead has to be started anew, if it has.
+    pub(crate) fn was_too_early(&self, migrates: bool) -> Option<&'static str> {
+        let told = self.told();
+        let ahead = told.ahead.as_ref()?;
+        if migrates && told.inspection.as_ref().is_some_and(|found| !found.pending.is_empty()) {
+            return Some("the database is migrated first");
+        }
+        (ahead.placed.is_some() && ahead.placed != told.collection).then_some("its static files changed")
+    }
+
+    /// What there is to collect, where that can be told.
+    pub(crate) fn collection(&self) -> Option<Collection> {
+        self.told().collection.clone()
     }
 
     /// What `collectstatic` printed when it ran at the end of this start, or its failure; `None`

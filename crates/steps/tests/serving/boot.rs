@@ -40,8 +40,8 @@ fn an_app_below_the_top_runs_there_and_listens_at_the_top() {
 fn what_runs_already_is_not_started_again() {
     let scene = booted();
     let before = scene.host.states().unwrap();
-    assert_eq!(scene.look(&Boot).unwrap(), Look::Nothing("its processes still run".to_owned()));
-    assert_eq!(scene.run(&Boot).unwrap(), Outcome::Skipped("its processes still run".to_owned()));
+    assert_eq!(scene.look(&Boot).unwrap(), Look::Nothing("its processes run already".to_owned()));
+    assert_eq!(scene.run(&Boot).unwrap(), Outcome::Skipped("its processes run already".to_owned()));
     assert_eq!(scene.host.states().unwrap(), before);
 }
 
@@ -107,7 +107,7 @@ fn an_app_without_services_needs_no_manager() {
 #[test]
 fn a_warm_generation_that_is_needed_again_is_not_retired_any_more() {
     let scene = kept_warm();
-    assert_eq!(scene.run(&Boot).unwrap(), Outcome::Skipped("its processes still run".to_owned()));
+    assert_eq!(scene.run(&Boot).unwrap(), Outcome::Skipped("its processes run already".to_owned()));
     assert!(!known(&scene).contains(&old().program("retire")));
 }
 
