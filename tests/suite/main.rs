@@ -6,6 +6,7 @@
 
 mod support;
 
+mod ahead;
 mod assets;
 mod broken;
 mod cli;

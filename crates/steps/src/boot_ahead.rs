@@ -4,7 +4,7 @@
 //! are those of the release that serves, and its static files are put in place from the cache. The
 //! check tells whether that was right ([`confirm`]); else they are ended, and started in their turn.
 
-use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use release_core::config::{Django, Handover};
 use release_core::host::HostResult;
@@ -89,23 +89,31 @@ fn chance(cx: &Context<'_>) -> HostResult<Chance> {
     if packages(&previous.release)? != packages(cx.run.release())? {
         return Ok(Err("the packages changed"));
     }
-    if django.migrate && migrations_differ(cx, previous) {
+    let Some(changes) = changes(cx, previous) else { return Ok(Err("it is not known what changed")) };
+    let is_below = |directory: &str| changes.iter().any(|path| path.iter().any(|part| part == directory));
+    if django.migrate && is_below("migrations") {
         return Ok(Err("there may be migrations"));
     }
     if !CollectStatic::is_wanted(django) {
         return Ok(Ok(None));
     }
+    if is_below("static") || !changes.iter().all(|path| is_code(path)) {
+        return Ok(Err("static files may have changed"));
+    }
     Ok(Collection::of_release(cx, &previous.release)?.map(Some).ok_or(NOT_CACHED))
 }
 
-/// Whether the migrations may be others than those of `previous`; so if its commit cannot be read.
-fn migrations_differ(cx: &Context<'_>, previous: &Generation) -> bool {
+/// The paths that differ from the commit of `previous`; `None` if that cannot be read.
+fn changes(cx: &Context<'_>, previous: &Generation) -> Option<Vec<PathBuf>> {
     let layout = &cx.run.layout;
-    let record = ReleaseRecord::of_generation(cx.host, layout, previous).ok().flatten();
-    let changes =
-        record.and_then(|record| cx.host.changes(&layout.repo(), &record.revision, &cx.run.revision).ok());
-    let is_migration = |name: &OsStr| name == "migrations";
-    changes.is_none_or(|paths| paths.iter().any(|path| path.iter().any(is_migration)))
+    let record = ReleaseRecord::of_generation(cx.host, layout, previous).ok().flatten()?;
+    cx.host.changes(&layout.repo(), &record.revision, &cx.run.revision).ok()
+}
+
+/// Whether it is no static file, and nothing that a bundle is made of, by its name.
+fn is_code(path: &Path) -> bool {
+    const CODE: [&str; 9] = ["py", "html", "htm", "jinja", "j2", "po", "mo", "md", "rst"];
+    path.extension().is_some_and(|extension| CODE.iter().any(|code| extension == *code))
 }
 
 /// Ends what was started too early, as the check of the app has shown.

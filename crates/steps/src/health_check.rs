@@ -48,6 +48,8 @@ impl Step for HealthCheck {
                 watched.push((service, watch));
             }
         }
+        // It has time for that now: a busy disk would keep users of `activate` waiting for it.
+        cx.host.sync(&cx.run.layout.release(cx.run.release()))?;
         for (service, watch) in &mut watched {
             forgiven(cx, service, watch.settle())?;
         }

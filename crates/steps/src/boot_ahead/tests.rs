@@ -90,6 +90,13 @@ fn with_new_code_alone_the_web_server_starts_before_the_check_on_the_same_static
 fn what_is_still_to_be_made_is_waited_for() {
     let migration = [("shop/views.py", "2"), ("shop/migrations/0002.py", "1")];
     assert_eq!(skipped(&second_deploy(&migration)), "there may be migrations");
+    for asset in ["shop/static/page.html", "assets/logo.svg", "frontend/main.js"] {
+        let scene = second_deploy(&[CODE[1], (asset, "2")]);
+        assert_eq!(skipped(&scene), "static files may have changed", "{asset}");
+    }
+    let mut scene = second_deploy(&CODE);
+    scene.facts.revision = "0123456789012345678901234567890123456789".parse().unwrap();
+    assert_eq!(skipped(&scene), "it is not known what changed");
     let scene = second_deploy(&CODE);
     scene.host.put_link(scene.facts.layout.venv(scene.facts.release()), "../../cache/venv/2");
     assert_eq!(skipped(&scene), "the packages changed");
@@ -146,6 +153,9 @@ fn static_files_that_were_the_wrong_ones_go_and_are_collected_anew() {
     let note = Outcome::DoneWith("7 static files".to_owned());
     assert_eq!(scene.run(&CollectStatic(start)).unwrap(), note);
     assert_eq!(logo(&scene), None);
+    let cx = scene.context("prune");
+    let own = Collection::of_release(&cx, scene.facts.release()).unwrap();
+    assert_eq!(own.unwrap().inputs, "2", "it does not use the wrong ones");
 }
 
 #[test]

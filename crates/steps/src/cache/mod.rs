@@ -89,6 +89,11 @@ impl Build {
         })
     }
 
+    /// The release does not use it after all.
+    pub(crate) fn leave(&self, cx: &Context<'_>) -> HostResult<()> {
+        self.entries(cx)?.iter().try_for_each(|(_, entry)| unmark(cx, entry))
+    }
+
     /// Makes room for a new entry and says where; what a killed build left there goes first.
     fn begin(&self, cx: &Context<'_>) -> HostResult<PathBuf> {
         let mut number = 1;

@@ -102,7 +102,8 @@ impl Collection {
 
     /// Removes from the release what [`Collection::take`] has put there.
     pub(crate) fn clear(&self, cx: &Context<'_>) -> HostResult<()> {
-        visible(cx, &self.place(cx))?.iter().try_for_each(|path| cx.host.remove(path))
+        visible(cx, &self.place(cx))?.iter().try_for_each(|path| cx.host.remove(path))?;
+        self.build().leave(cx)
     }
 
     fn place(&self, cx: &Context<'_>) -> PathBuf {

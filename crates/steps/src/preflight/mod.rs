@@ -103,7 +103,7 @@ fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Probl
 
 /// Where a deploy makes files in the cache.
 fn cache_places(layout: &Layout) -> Vec<PathBuf> {
-    let below = ["venv", "bundle", "node", "tool"].map(|kind| layout.cache().join(kind));
+    let below = ["venv", "bundle", "node", "static", "tool"].map(|kind| layout.cache().join(kind));
     let ours = [layout.cache(), layout.cache_locks(), layout.cache_roots(), layout.cache_trash()];
     ours.into_iter().chain(below).collect()
 }

@@ -225,3 +225,12 @@ fn an_app_without_services_is_not_asked() {
     assert_eq!(scene.run(&HealthCheck).unwrap(), Outcome::Skipped("there are no services".to_owned()));
     assert!(scene.host.requests().is_empty());
 }
+
+#[test]
+fn what_is_to_be_activated_gets_onto_the_disk_while_it_settles() {
+    let scene = booted();
+    scene.host.serve_in_turn(new_address(&scene), &[200]);
+    scene.run(&HealthCheck).unwrap();
+    let release = scene.facts.layout.release(scene.facts.release());
+    assert!(scene.host.effects().contains(&format!("sync {}", release.display())));
+}
