@@ -7,7 +7,9 @@ mod live;
 mod nginx;
 mod proxy;
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use release_core::config::{Config, Manager};
 use release_core::env_file;
@@ -68,8 +70,17 @@ pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Ve
 
 /// What would keep the Python environment and the front ends from being built.
 pub fn builder_problems(cx: &Context<'_>) -> Vec<Problem> {
-    let errors = venv::problem(cx).into_iter().chain(frontend::problems(cx));
-    errors.map(|error| Problem { what: error.in_one_line(), help: error.help() }).collect()
+    // Python and node take a moment each to say what they are.
+    let (venv, frontends) = thread::scope(|scope| {
+        let venv = scope.spawn(|| venv::problem(cx));
+        let frontends = frontend::problems(cx);
+        (venv.join(), frontends)
+    });
+    let venv = venv.unwrap_or_else(|panic| resume_unwind(panic));
+    venv.into_iter()
+        .chain(frontends)
+        .map(|error| Problem { what: error.in_one_line(), help: error.help() })
+        .collect()
 }
 
 fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Problem>) -> HostResult<()> {
