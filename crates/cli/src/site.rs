@@ -96,7 +96,12 @@ impl Site {
 
     /// The release that `current` points at.
     pub(crate) fn current(&self) -> Result<Option<ReleaseId>, Error> {
-        let target = self.host.read_link(&self.layout.current())?;
+        self.link(&self.layout.current())
+    }
+
+    /// The release that `link` points at.
+    pub(crate) fn link(&self, link: &Path) -> Result<Option<ReleaseId>, Error> {
+        let target = self.host.read_link(link)?;
         Ok(target.and_then(|target| target.file_name()?.to_str()?.parse().ok()))
     }
 

@@ -135,7 +135,7 @@ fn replace<'a>(text: &str, value: impl Fn(&str) -> Option<&'a str>) -> String {
 }
 
 /// What the master of a service that belongs to no release sees of all this: paths that lead through
-/// `current`, and the name of no release.
+/// its own link, and the name of no release.
 pub fn of_standing(layout: &Layout, config: &Config, release: &Variables, service: &Service) -> Variables {
     let mut env = release.clone();
     env.insert(INSTANCE.to_owned(), Secret::new("1"));
@@ -143,7 +143,8 @@ pub fn of_standing(layout: &Layout, config: &Config, release: &Variables, servic
     for name in ["RELEASE_ID", "RELEASE_REVISION"] {
         env.remove(name);
     }
-    let (app, venv) = (layout.current_app(config), layout.current().join("venv"));
+    let app = layout.standing_app(config, &service.name);
+    let venv = layout.standing_release(&service.name).join("venv");
     let path = release.get("PATH").map_or(SYSTEM_PATH, Secret::reveal);
     let (_, system) = path.split_once(':').unwrap_or(("", path));
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), Secret::new(value));

@@ -384,6 +384,6 @@ impl Layout {
     }
 }
 
-fn inside(release: PathBuf, config: &Config) -> PathBuf {
+pub(crate) fn inside(release: PathBuf, config: &Config) -> PathBuf {
     if config.is_at_top() { release } else { release.join(&config.directory) }
 }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cache_key::CacheKey;
 use crate::config::{Config, Service};
-use crate::layout::Layout;
+use crate::layout::{Layout, inside};
+use crate::release::ReleaseId;
 
 const PREFIX: &str = "standing-";
 
@@ -29,6 +30,22 @@ impl Layout {
         self.standing(&format!("{service}.started"))
     }
 
+    /// What leads the master of `service` to its release. It moves later than `current`: what the master's
+    /// old workers import while they finish comes from their own release still.
+    pub fn standing_release(&self, service: &str) -> PathBuf {
+        self.standing(&format!("{service}.release"))
+    }
+
+    /// Where the app lies for the master of `service`.
+    pub fn standing_app(&self, config: &Config, service: &str) -> PathBuf {
+        inside(self.standing_release(service), config)
+    }
+
+    /// What [`Layout::standing_release`] holds while the master runs `release`.
+    pub fn standing_target(&self, release: &ReleaseId) -> PathBuf {
+        Path::new("../../releases").join(release.as_str())
+    }
+
     /// What [`Layout::socket_link`] holds while the master serves.
     pub fn standing_link(&self, service: &str) -> PathBuf {
         Path::new("../../../.release/run").join(format!("{service}.sock"))
@@ -44,7 +61,7 @@ impl Layout {
 pub fn started_with(config: &Config, service: &Service, env_file: &[u8], venv: &Path) -> String {
     let variables =
         serde_json::to_vec(&(&config.env, &service.env, &service.process)).expect("names and texts");
-    let mut key = CacheKey::new("standing", 1)
+    let mut key = CacheKey::new("standing", 2)
         .with("command", &service.command)
         .with("patience", service.patience().as_millis().to_string())
         .with("env_file", env_file)
@@ -56,9 +73,9 @@ pub fn started_with(config: &Config, service: &Service, env_file: &[u8], venv: &
     key.finish()
 }
 
-/// The words of a command, so that the server finds the code of `app` through `current` each time:
-/// where it changes directory to, it goes there through `current`.
-pub fn through_current(mut words: Vec<String>, app: &Path) -> Vec<String> {
+/// The words of a command, so that the server finds the code of `app` through the link each time:
+/// where it changes directory to, it goes there through it.
+pub fn through_link(mut words: Vec<String>, app: &Path) -> Vec<String> {
     let place = |value: &str| app.join(value).display().to_string();
     for index in 0..words.len() {
         if let Some(value) = words[index].strip_prefix("--chdir=") {
@@ -97,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_changes_directory_through_current() {
+    fn a_server_changes_directory_through_the_link() {
         let words = |text: &str| {
             let words = text.split(' ').map(str::to_owned).collect();
-            through_current(words, Path::new("/srv/shop/current")).join(" ")
+            through_link(words, Path::new("/srv/run/web")).join(" ")
         };
-        assert_eq!(words("gunicorn a"), "gunicorn a --chdir /srv/shop/current");
-        assert_eq!(words("gunicorn --chdir web a"), "gunicorn --chdir /srv/shop/current/web a");
-        assert_eq!(words("gunicorn --chdir=web a"), "gunicorn --chdir=/srv/shop/current/web a");
+        assert_eq!(words("gunicorn a"), "gunicorn a --chdir /srv/run/web");
+        assert_eq!(words("gunicorn --chdir web a"), "gunicorn --chdir /srv/run/web/web a");
+        assert_eq!(words("gunicorn --chdir=web a"), "gunicorn --chdir=/srv/run/web/web a");
         assert_eq!(words("gunicorn --chdir /opt/x a"), "gunicorn --chdir /opt/x a");
     }
 }

@@ -98,11 +98,11 @@ pub(crate) fn env(site: &Site, record: &ReleaseRecord, caller: &Variables) -> Re
     Ok(environment::of_release(&site.layout, release, revision, config, &env_file, caller, cores))
 }
 
-/// Becomes the master of `service`, which finds everything through `current`; comes back only if
-/// that fails. The release and the boot are those for which it was started first.
+/// Becomes the master of `service`, which finds everything through a link of its own; comes back only
+/// if that fails. The release and the boot are those for which it was started first.
 pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32)>) -> Result<u8, Error> {
     let (layout, host) = (&site.layout, &site.host);
-    let release = site.current()?.ok_or_else(nothing_live)?;
+    let release = standing_release(site, service)?;
     let first = first.map(|(release, number)| Generation { release, number });
     let record = match first.filter(|first| first.release == release) {
         Some(first) => {
@@ -116,16 +116,26 @@ pub(crate) fn standing(site: &Site, service: &str, first: Option<(ReleaseId, u32
     let mut env = environment::of_standing(layout, &record.config, &env, service);
     env.extend(handed_down(&caller()));
     let words = expand(service, &env)?;
-    let words = standing::through_current(
-        server_words(site, &release, service, words)?,
-        &layout.current_app(&record.config),
-    );
+    let app = layout.standing_app(&record.config, &service.name);
+    let words = standing::through_link(server_words(site, &release, service, words)?, &app);
     make_way(site, &layout.standing_socket(&service.name))?;
     let stamp = reload::stamp(host, layout, &release, &record.config, service)?;
     host.write(&layout.standing_stamp(&service.name), stamp.as_bytes(), 0o600)?;
     let (program, args) = words.split_first().ok_or_else(|| no_service(&service.name, &release))?;
-    let command = Command::new(program, layout.current_app(&record.config)).args(args).env(env).isolated();
+    let command = Command::new(program, app).args(args).env(env).isolated();
     Err(release_host::become_program(&command, settings).into())
+}
+
+/// The release that the master of `service` is led to.
+fn standing_release(site: &Site, service: &str) -> Result<ReleaseId, Error> {
+    let link = site.layout.standing_release(service);
+    if let Some(release) = site.link(&link)? {
+        return Ok(release);
+    }
+    // An earlier version made none.
+    let current = site.current()?.ok_or_else(nothing_live)?;
+    site.host.replace_link(&link, &site.layout.standing_target(&current))?;
+    Ok(current)
 }
 
 /// What a process manager tells a program, and no other program.

@@ -1,4 +1,4 @@
-//! One master that belongs to no release: started once, and told to load what `current` leads to.
+//! One master that belongs to no release: started once, and told to load what its link leads to.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use release_core::standing;
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, Question, log_tail};
+use crate::drain::wait_until_quiet;
 use crate::programs::programs;
 use crate::prove::ground;
 
@@ -47,6 +48,7 @@ impl Master<'_> {
     pub(super) fn load(&self, how: &Reload) -> Result<String, StepError> {
         // It promises new processes, whatever they were started with.
         let is_restart = self.cx.run.action == Action::Restart;
+        self.lead_to_release()?;
         let done = match self.state()? {
             Some(state) if !is_restart && self.can_reload()? => {
                 if self.mixture(&state)?.is_none() {
@@ -57,7 +59,6 @@ impl Master<'_> {
                 }
             }
             Some(_) => {
-                // Nobody is connected: the stand-in serves.
                 self.cx.host.stop(&[self.name()])?;
                 self.start()?;
                 match is_restart {
@@ -92,6 +93,19 @@ impl Master<'_> {
         Ok(states.into_iter().find(|state| state.name == self.name() && state.state.is_alive()))
     }
 
+    /// What its old workers import late is to come from their own release: so its link moves only when
+    /// nobody is connected to it any more. The stand-in serves.
+    fn lead_to_release(&self) -> Result<(), StepError> {
+        let (layout, name) = (&self.cx.run.layout, &self.service.name);
+        let (link, target) =
+            (layout.standing_release(name), layout.standing_target(&self.generation.release));
+        if self.cx.host.read_link(&link)?.as_ref() == Some(&target) {
+            return Ok(());
+        }
+        wait_until_quiet(self.cx, &[(layout.standing_socket(name), self.service.drain.0)])?;
+        Ok(self.cx.host.replace_link(&link, &target)?)
+    }
+
     fn can_reload(&self) -> HostResult<bool> {
         let (host, layout) = (self.cx.host, &self.cx.run.layout);
         let now = stamp(host, layout, &self.generation.release, self.config, self.service)?;
@@ -124,7 +138,7 @@ impl Master<'_> {
 
     fn command(&self, text: &str, pid: u32) -> Result<Command, StepError> {
         let layout = &self.cx.run.layout;
-        let mut env = environment::of_standing(layout, &self.cx.run.config, &self.cx.run.env, self.service);
+        let mut env = environment::of_standing(layout, self.config, &self.cx.run.env, self.service);
         env.insert("PID".to_owned(), Secret::new(pid.to_string()));
         let words = environment::expand(text, &env).map_err(|variable| StepError::Refused {
             what: format!("services.{}.reload uses ${variable}, which is not set", self.service.name),
@@ -134,7 +148,8 @@ impl Master<'_> {
             what: format!("services.{}.reload names no program", self.service.name),
             help: "name one, or a signal: `reload: HUP`".to_owned(),
         })?;
-        Ok(Command::new(program, layout.current_app(&self.cx.run.config)).args(args).env(env).isolated())
+        let app = layout.standing_app(self.config, &self.service.name);
+        Ok(Command::new(program, app).args(args).env(env).isolated())
     }
 
     /// Why not all of its processes run from the release; `None` if they do.
@@ -190,7 +205,7 @@ impl Master<'_> {
             help: Some(format!(
                 "`handover: socket` needs no reload and loses as little; else use a reload that starts all of its \
                  processes anew, in {}: its whole log is {}",
-                self.cx.run.layout.current().display(),
+                self.cx.run.layout.standing_release(&self.service.name).display(),
                 log.display()
             )),
         }

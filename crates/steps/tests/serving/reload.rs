@@ -26,6 +26,7 @@ fn scene() -> Scene {
     facts.generation = old();
     ReleaseRecord::of(&facts, scene.host.now()).write(&scene.host, &facts.layout).unwrap();
     let layout = scene.facts.layout.clone();
+    scene.host.put_link(layout.standing_release("web"), layout.standing_target(&old().release));
     let mut master = scene.host.programs().remove(0);
     master.name = MASTER.to_owned();
     scene.host.stop(&[old().program("web")]).unwrap();
@@ -58,6 +59,10 @@ fn link(scene: &Scene) -> Option<PathBuf> {
     scene.host.read_link(&scene.facts.layout.socket_link(scene.facts.release(), "web")).unwrap()
 }
 
+fn release_of_master(scene: &Scene) -> Option<PathBuf> {
+    scene.host.read_link(&scene.facts.layout.standing_release("web")).unwrap()
+}
+
 fn loads(scene: &Scene, release: &'static str) {
     scene.host.on_signal(move |host| host.set_family(MASTER, &[Some(&[release]), Some(&[release])]));
 }
@@ -69,7 +74,10 @@ fn the_stand_in_serves_until_the_master_runs_the_new_release_alone() {
     scene.run(&Activate).unwrap();
     let layout = &scene.facts.layout;
     assert_eq!(link(&scene), Some(layout.socket_name(&scene.facts.generation, "web")));
+    // What its workers import while they finish is still of their own release.
+    assert_eq!(release_of_master(&scene), Some(layout.standing_target(&old().release)));
     assert_eq!(scene.run(&Reload).unwrap(), Outcome::DoneWith("web reloaded by HUP".to_owned()));
+    assert_eq!(release_of_master(&scene), Some(layout.standing_target(scene.facts.release())));
     assert_eq!(link(&scene), Some(layout.standing_link("web")));
     assert!(known(&scene).contains(&new_web(&scene)));
     assert_eq!(scene.run(&EndStandIns).unwrap(), Outcome::Done);
@@ -97,6 +105,7 @@ fn a_master_that_mixes_releases_is_put_right_by_its_old_processes() {
     assert_eq!(current(&scene), target(layout, &old()));
     let old_link = scene.host.read_link(&layout.socket_link(&old().release, "web")).unwrap();
     assert_eq!(old_link, Some(layout.standing_link("web")));
+    assert_eq!(release_of_master(&scene), Some(layout.standing_target(&old().release)));
     scene.undo(&Boot).unwrap();
     assert_eq!(known(&scene), [MASTER], "the old release's own processes have ended again");
 }
