@@ -6,6 +6,7 @@ use release_core::config::{Manager, Scope};
 use release_core::host::{Account, Files, HostError, HostResult};
 use release_core::service::Program;
 
+use super::turn::Turns;
 use super::unit::{Unit, file_of, first_line};
 use super::{Systemd, target};
 use crate::label;
@@ -29,23 +30,26 @@ impl Systemd<'_> {
     }
 
     /// Writes the templates that are not there yet; those that nobody uses any more go.
-    pub(super) fn write_units(&self, units: &[Unit], account: &Account) -> HostResult<()> {
+    pub(super) fn write_units(&self, units: &[Unit], turns: &Turns, account: &Account) -> HostResult<()> {
         let directory = self.directory(account);
+        let turn = turns.template();
+        let files = units.iter().map(|unit| (unit.template.as_str(), unit.text.as_str()));
+        let files: Vec<(&str, &str)> = files.chain([(turn.as_str(), turns.text.as_str())]).collect();
         let mut written = false;
-        for unit in units {
-            let path = directory.join(&unit.template);
+        for (name, text) in &files {
+            let path = directory.join(name);
             let stands = self.host.read(&path)?;
-            if stands.as_deref() == Some(unit.text.as_bytes()) {
+            if stands.as_deref() == Some(text.as_bytes()) {
                 continue;
             }
             if stands.is_some_and(|text| !self.is_ours(&text)) {
                 return Err(foreign(&path));
             }
-            self.host.write(&path, unit.text.as_bytes(), 0o644)?;
+            self.host.write(&path, text.as_bytes(), 0o644)?;
             written = true;
         }
         if written {
-            let used: Vec<&str> = units.iter().map(|unit| unit.template.as_str()).collect();
+            let used: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
             self.remove_unused(&directory, &used)?;
             self.systemctl().reload()?;
         }
@@ -86,7 +90,8 @@ impl Systemd<'_> {
         let prefix = format!("{}-", label::of_root(self.host.layout.root()));
         for path in self.host.list(directory)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let may_go = name.starts_with(&prefix) && name.ends_with(".service");
+            let is_unit = name.ends_with(".service") || name.ends_with(".target");
+            let may_go = name.starts_with(&prefix) && is_unit;
             if may_go && !kept.contains(&&*name) && !used.iter().any(|used| *used == name) {
                 let text = self.host.read(&path)?.unwrap_or_default();
                 if self.is_ours(&text) {

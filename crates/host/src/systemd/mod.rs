@@ -10,6 +10,7 @@ mod state;
 mod systemctl;
 mod timer;
 mod timers;
+mod turn;
 mod unit;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use crate::services::ProcessManager;
 use release_core::host::Account;
 use state::UnitState;
 use systemctl::{Systemctl, is_booted, user_runtime};
+use turn::Turns;
 use unit::{Unit, Unwritable};
 
 /// One of the machine's systemds, for the programs of one root.
@@ -43,6 +45,7 @@ struct Setting {
     links: PathBuf,
     user: String,
     environment: Vec<(String, String)>,
+    turns: Turns,
 }
 
 impl Setting {
@@ -55,6 +58,7 @@ impl Setting {
             links: systemd.links(account),
             user: account.name.clone(),
             environment: inherited.collect(),
+            turns: Turns::of(systemd.host.layout.root()),
         }
     }
 
@@ -122,7 +126,7 @@ impl ProcessManager for Systemd<'_> {
         let units: Result<Vec<Unit>, Unwritable> =
             idle.iter().map(|program| Unit::of(program, &setting)).collect();
         let units = units.map_err(unwritable)?;
-        self.write_units(&units, &account)?;
+        self.write_units(&units, &setting.turns, &account)?;
         for (program, unit) in idle.iter().zip(&units) {
             self.place(program, unit, &account)?;
         }

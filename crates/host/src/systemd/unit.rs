@@ -88,6 +88,8 @@ fn text(
     if setting.is_system() {
         line(AFTER.trim_end().to_owned());
     }
+    let turns = setting.turns.lines(program.order, instance.is_some());
+    turns.lines().for_each(|turn| line(turn.to_owned()));
     // systemd may remember that it was enabled until it reads its files again.
     line(format!("ConditionPathIsSymbolicLink={}", value(&setting.links.join("%n"))?.replace("%%n", "%n")));
     line("StartLimitIntervalSec=0\n".to_owned());
@@ -174,6 +176,7 @@ mod tests {
 
     use release_core::config::{Log, Manager, Scope};
 
+    use super::super::Turns;
     use super::*;
 
     fn web() -> Program {
@@ -203,6 +206,7 @@ mod tests {
             links: "/etc/systemd/system/multi-user.target.wants".into(),
             user: "root".to_owned(),
             environment: vec![("PATH".to_owned(), "/usr/bin".to_owned())],
+            turns: Turns::of(Path::new("/srv/my 50% shop")),
         }
     }
 
@@ -212,8 +216,9 @@ mod tests {
         let mark = label::mark(&unit.text);
         assert_eq!(unit.template, format!("my_50__shop-web-{mark}@.service"));
         assert_eq!(unit.name, format!("my_50__shop-web-{mark}@20261120T101500Z-3f2c1a9-g1.service"));
+        let turns = setting().turns.template().replace("@.target", "");
         assert_eq!(
-            unit.text,
+            unit.text.replace(&turns, "TURN"),
             "\
 # /srv/my 50% shop: made by `release`, which writes it anew.
 # Own settings go into my_50__shop-web-.service.d/*.conf beside it; they stay.
@@ -221,6 +226,9 @@ mod tests {
 Description=web of /srv/my 50%% shop, %i
 RequiresMountsFor=\"/srv/my 50%% shop\"
 After=network-online.target postgresql.service mariadb.service mysql.service redis-server.service rabbitmq-server.service
+Wants=TURN@ports.target
+After=TURN@ports.target
+Before=TURN@2-%i.target
 ConditionPathIsSymbolicLink=/etc/systemd/system/multi-user.target.wants/%n
 StartLimitIntervalSec=0
 
@@ -292,7 +300,7 @@ WantedBy=multi-user.target
         let text = unit.unwrap().text;
         assert!(text.contains("Type=exec\nWorkingDirectory="), "{text}");
         assert!(text.contains("\nRestart=no\n") && text.contains("WantedBy=default.target"), "{text}");
-        assert!(!text.contains("User=") && !text.contains("After="), "{text}");
+        assert!(!text.contains("User=") && !text.contains("After=network"), "{text}");
     }
 
     #[test]
