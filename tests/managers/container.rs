@@ -115,6 +115,13 @@ impl Container {
         ran(Command::new(&before[0]).args(&before[1..]).args(words));
     }
 
+    /// Shuts it down, as an administrator does.
+    pub(crate) fn power_off(&mut self) {
+        self.runs(&["systemctl", "poweroff", "--no-block"]);
+        let mut running = self.running.take().expect("it runs");
+        wait_until("the container has shut down", LIMIT, || running.try_wait().unwrap().is_some());
+    }
+
     /// Everything in here is gone at once, as when the power fails; the disk stays.
     pub(crate) fn cut_power(&mut self) {
         let Some(mut running) = self.running.take() else { return };

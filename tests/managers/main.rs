@@ -9,10 +9,12 @@
 mod container;
 #[path = "../services/load.rs"]
 mod load;
+mod order;
 mod server;
 #[path = "../services/site.rs"]
 #[expect(dead_code, reason = "the services use the rest")]
 mod site;
+mod steady;
 #[expect(dead_code, unused_imports, reason = "the suite uses the rest")]
 #[path = "../suite/support/mod.rs"]
 mod support;

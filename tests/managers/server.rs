@@ -4,10 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::order;
 use crate::site::Site;
+use crate::steady;
 use crate::support::{Running, start, wait_until};
 use crate::trial::{
-    LIMIT, answers, configure, services, site, stop_and_start, survive_kills, switch_under_load,
+    LIMIT, answers, configure, configure_services, services, site, stop_and_start, survive_kills,
+    switch_under_load,
 };
 
 /// A supervisord in a directory of its own, which includes what others put into `conf.d`.
@@ -18,6 +21,7 @@ struct Supervisord {
 }
 
 impl Supervisord {
+    /// Starts one in a directory of its own, or that again.
     fn start(directory: &Path) -> Self {
         let at = directory.join("server");
         fs::create_dir_all(at.join("conf.d")).unwrap();
@@ -84,12 +88,11 @@ fn installed() -> PathBuf {
 
 /// Writes the server's `release.yml`; gunicorn is where supervisord is.
 fn use_manager(site: &Site, manager: &str) {
-    configure(site, manager);
-    let python = installed().join("python");
-    let web = format!("{} -m gunicorn app -w 2 --threads 4 --bind unix:$SOCKET", python.display());
-    let file = site.root.join("release.yml");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(file, format!("{text}services: {{web: {{command: \"{web}\"}}}}\n")).unwrap();
+    configure_services(site, manager, &format!("{{web: {{command: \"{}\"}}}}", gunicorn()));
+}
+
+fn gunicorn() -> String {
+    format!("{} -m gunicorn app -w 2 --threads 4 --bind unix:$SOCKET", installed().join("python").display())
 }
 
 #[test]
@@ -102,12 +105,26 @@ fn other_programs_stay_untouched() {
     use_manager(&site, &server.manager());
     switch_under_load(&site, "the server's supervisord");
     survive_kills(&site);
-    stop_and_start(&site);
+    stop_and_start(&site, 2);
     assert_eq!(server.says(&["pid", "other"]), other);
     let current = site.current();
     assert_eq!(server.files().len(), 2, "{:?}", server.files());
     assert!(server.files().iter().all(|file| file.contains(&current)), "{:?}", server.files());
     site.stop();
+}
+
+#[test]
+fn its_start_follows_the_order_of_release_yml() {
+    let site = order::site("supervisord");
+    let server = Supervisord::start(site.directory());
+    configure(&site, &server.manager());
+    order::deploy(&site);
+    drop(server);
+    order::assert_ended_in_reverse(&site);
+    let server = Supervisord::start(site.directory());
+    order::assert_started_in_order(&site);
+    site.stop();
+    drop(server);
 }
 
 #[test]
@@ -141,5 +158,15 @@ fn a_change_of_the_manager_takes_everything_with_it_and_a_rollback_brings_it_bac
     assert_eq!(site.current(), first);
     assert!(answers(&site) && server.files().is_empty(), "{:?}", server.files());
     assert!(services(&site).iter().all(|service| service["release"] == first.as_str()));
+    site.stop();
+}
+
+#[test]
+fn a_port_and_a_master_stay_under_the_servers_supervisord() {
+    let site = site();
+    let server = Supervisord::start(site.directory());
+    let steady = steady::Steady::new(&server.manager(), &format!("command: \"{}\"", gunicorn()));
+    steady.hold_under_load(&site, "the server's supervisord");
+    assert_eq!(server.files().len(), 3, "{:?}", server.files());
     site.stop();
 }

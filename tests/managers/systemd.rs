@@ -1,18 +1,27 @@
 //! systemd, booted in a container: the machine's, and a user's own.
 
-use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use crate::container::Container;
 use crate::load::Load;
+use crate::order;
 use crate::site::Site;
+use crate::steady::Steady;
 use crate::support::{Client, wait_until};
 use crate::trial::{
-    LIMIT, answers, configure, give, services, site, stop_and_start, survive_kills, switch_under_load,
+    LIMIT, answers, configure, configure_services, give, services, site, stop_and_start, survive_kills,
+    switch_under_load,
 };
 
 /// The units of the site that run, or have failed.
 fn units(container: &Container) -> Vec<String> {
+    let mut units = all_units(container);
+    units.retain(|unit| unit.ends_with(".service"));
+    units
+}
+
+/// The same, with what lies between them.
+fn all_units(container: &Container) -> Vec<String> {
     let list = container.says(&["systemctl", "list-units", "--plain", "--no-legend", "srv-*"]);
     list.lines().filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
 }
@@ -36,7 +45,7 @@ fn the_machines() {
     switch_under_load(&site, "systemd (system)");
     only_the_active_release_runs(&site, &container);
     survive_kills(&site);
-    stop_and_start(&site);
+    stop_and_start(&site, 2);
     container.cut_power();
     assert!(!answers(&site));
     container.power_on();
@@ -57,9 +66,7 @@ fn a_users_own() {
     site.before = container.enter_as_shop();
     site.release(&["deploy", "main"]).exits(3).says("sudo loginctl enable-linger shop");
     container.runs(&["loginctl", "enable-linger", "shop"]);
-    wait_until("shop has a systemd", LIMIT, || {
-        container.says(&["ls", "/run/user/1000/systemd"]).contains("private")
-    });
+    wait_for_shop(&container);
     switch_under_load(&site, "systemd (user)");
     survive_kills(&site);
     assert_eq!(units(&container), Vec::<String>::new(), "nothing is the machine's");
@@ -77,10 +84,7 @@ fn a_users_own() {
 
 /// The server's `release.yml` for the machine's systemd, with this for `web`.
 fn configure_web(site: &Site, web: &str) {
-    configure(site, "systemd");
-    let file = site.root.join("release.yml");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(file, format!("{text}services: {{web: {{{web}}}, worker: {{instances: 2}}}}\n")).unwrap();
+    configure_services(site, "systemd", &format!("{{web: {{{web}}}, worker: {{instances: 2}}}}"));
 }
 
 fn port_answers(site: &Site, address: SocketAddr) -> bool {
@@ -117,4 +121,86 @@ fn a_port_is_held_through_all_releases_and_each_instance_has_a_unit() {
     assert!(port_answers(&site, address));
     site.stop();
     drop(container);
+}
+
+#[test]
+fn a_port_and_a_master_stay_under_a_users_own() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    give(&site, "1000:1000");
+    container.runs(&["loginctl", "enable-linger", "shop"]);
+    wait_for_shop(&container);
+    site.before = container.enter_as_shop();
+    let steady = Steady::new("{systemd: user}", "");
+    steady.hold_under_load(&site, "systemd (user)");
+    a_boot_brings_the_master_back(&mut site, &mut container, &steady, Container::enter_as_shop);
+    site.stop();
+    drop(container);
+}
+
+#[test]
+fn a_port_and_a_master_stay_under_the_machines() {
+    let mut site = site();
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    site.before = container.enter();
+    let steady = Steady::new("systemd", "");
+    steady.hold_under_load(&site, "systemd (system)");
+    a_boot_brings_the_master_back(&mut site, &mut container, &steady, Container::enter);
+    site.stop();
+    drop(container);
+}
+
+fn a_boot_brings_the_master_back(
+    site: &mut Site,
+    container: &mut Container,
+    steady: &Steady,
+    enter: fn(&Container) -> Vec<String>,
+) {
+    container.cut_power();
+    container.power_on();
+    site.before = enter(container);
+    wait_until("a boot brings the port and the master back", LIMIT, || steady.answers(site));
+    let master = steady.trusted_pid(site);
+    site.switch().says("web reloaded by HUP");
+    assert_eq!(steady.trusted_pid(site), master);
+}
+
+#[test]
+fn a_boot_of_the_machine_follows_the_order_of_release_yml() {
+    let mut site = order::site("systemd");
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    site.before = container.enter();
+    order::deploy(&site);
+    container.power_off();
+    order::assert_ended_in_reverse(&site);
+    container.power_on();
+    site.before = container.enter();
+    order::assert_started_in_order(&site);
+    site.stop();
+    wait_until("no unit is left between them", LIMIT, || all_units(&container).is_empty());
+    drop(container);
+}
+
+#[test]
+fn a_start_of_a_users_systemd_follows_the_order_of_release_yml() {
+    let mut site = order::site("{systemd: user}");
+    let Some(mut container) = Container::boot(site.directory()) else { return };
+    give(&site, "1000:1000");
+    container.runs(&["loginctl", "enable-linger", "shop"]);
+    wait_for_shop(&container);
+    site.before = container.enter_as_shop();
+    order::deploy(&site);
+    container.power_off();
+    order::assert_ended_in_reverse(&site);
+    container.power_on();
+    site.before = container.enter_as_shop();
+    order::assert_started_in_order(&site);
+    site.stop();
+    drop(container);
+}
+
+fn wait_for_shop(container: &Container) {
+    wait_until("shop has a systemd", LIMIT, || {
+        container.says(&["ls", "/run/user/1000/systemd"]).contains("private")
+    });
 }

@@ -15,7 +15,7 @@ use crate::tasks::Tasks;
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// How often the release is switched.
-fn switches() -> usize {
+pub(crate) fn switches() -> usize {
     if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 }
 }
 
@@ -34,6 +34,14 @@ pub(crate) fn configure(site: &Site, manager: &str) {
     let work = site.directory().join("work");
     let text = format!("repository: {}\nkeep: 3\nmanager: {manager}\n", work.display());
     fs::write(site.root.join("release.yml"), text).unwrap();
+}
+
+/// The same, with `services`, as lines of YAML.
+pub(crate) fn configure_services(site: &Site, manager: &str, services: &str) {
+    configure(site, manager);
+    let file = site.root.join("release.yml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(file, format!("{text}services: {services}\n")).unwrap();
 }
 
 /// Makes everything of the site `user`'s, by number.
@@ -103,9 +111,9 @@ pub(crate) fn survive_kills(site: &Site) {
     site.assert_tidy();
 }
 
-/// `release stop` and `release start`.
-pub(crate) fn stop_and_start(site: &Site) {
-    site.release(&["stop"]).exits(0).says("stopped 2 processes");
+/// `release stop` and `release start`, of so many processes.
+pub(crate) fn stop_and_start(site: &Site, processes: usize) {
+    site.release(&["stop"]).exits(0).says(&format!("stopped {processes} processes"));
     assert!(!answers(site));
     site.release(&["start"]).exits(0);
     assert!(answers(site));
@@ -117,7 +125,7 @@ pub(crate) fn services(site: &Site) -> Vec<Value> {
     status["services"].as_array().unwrap().clone()
 }
 
-fn pid_of(site: &Site, name: &str) -> u64 {
+pub(crate) fn pid_of(site: &Site, name: &str) -> u64 {
     let known = services(site);
     known
         .iter()
