@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::broker::{Enqueuer, LIMIT, Redis, ask, key, switches};
 use crate::site::Site;
-use crate::support::{Client, wait_until};
+use crate::support::{Client, processes, wait_until};
 
 /// The services, with the names of their lists.
 const KINDS: [(&str, &str); 5] =
@@ -64,6 +66,52 @@ fn no_worker_loses_a_task() {
     site.release_ignoring_interrupts(&["start"]).exits(0);
     assert_interrupts_reach(&site);
     site.stop();
+}
+
+/// Huey with processes, which would go on for ever without their master.
+const FORKING: &str =
+    "services:\n  huey: {command: huey_consumer queues.tasks.huey -k process -w 2, handover: overlap}\n";
+
+#[test]
+fn what_a_killed_worker_leaves_behind_makes_way_for_its_successor() {
+    let redis = Redis::start();
+    let site = Site::of("queues");
+    append(&site, FORKING);
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    site.release(&["deploy"]).exits(0);
+    let begun = "long1 0".to_owned();
+    assert_eq!(Client::socket(&site.socket()).get("/long?key=long1&seconds=6").unwrap().status, 200);
+    wait_until("RQ has begun the long task", LIMIT, || redis.list("begun:rq").contains(&begun));
+    for service in ["rq", "huey", "dramatiq", "django-q"] {
+        let old = family(&site, service);
+        assert!(old.len() > 1, "{service} has children: {old:?}");
+        kill_process(master(&site, service).unwrap(), Signal::KILL).unwrap();
+        wait_until(&format!("{service} is back"), LIMIT, || {
+            master(&site, service).is_some_and(|pid| !old.contains(&pid))
+        });
+        let strays =
+            || family(&site, service).into_iter().filter(|pid| old.contains(pid)).collect::<Vec<_>>();
+        wait_until(&format!("nothing of the old {service} is left"), LIMIT, || strays().is_empty());
+    }
+    wait_until("the child of RQ has finished", LIMIT, || redis.list("done:rq").contains(&begun));
+    assert_eq!(Client::socket(&site.socket()).get("/work?key=after").unwrap().status, 200);
+    let wanted = BTreeSet::from(["after".to_owned()]);
+    KINDS.iter().for_each(|(_, kind)| drop(all_done(&redis, kind, &wanted)));
+    site.stop();
+}
+
+/// The process of a service that runs, as the process manager knows it.
+pub(crate) fn master(site: &Site, service: &str) -> Option<Pid> {
+    let status = site.release(&["status", "--json"]).exits(0).json();
+    let found = status["services"].as_array()?.iter().find(|one| one["name"] == service)?["pid"].as_i64()?;
+    Pid::from_raw(found.try_into().unwrap())
+}
+
+/// All processes of a service.
+pub(crate) fn family(site: &Site, service: &str) -> Vec<Pid> {
+    let name = format!("RELEASE_PROGRAM={service}-");
+    let found = processes::of(&site.root).into_iter().filter(|process| process.names(&name));
+    found.map(|process| process.pid).collect()
 }
 
 /// RQ starts a process for each task, and is the slowest of them.

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use rustix::process::{Signal, kill_process};
+
 use crate::broker::{Enqueuer, LIMIT, Redis, free_port, key, switches};
+use crate::queues::{family, master};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -104,6 +107,21 @@ fn draining(site: &Site) -> Option<serde_json::Value> {
         .iter()
         .find(|one| one["name"] == "slow" && !one["draining"].is_null())
         .map(|one| one["draining"].clone())
+}
+
+#[test]
+fn a_killed_celery_leaves_no_child_behind() {
+    let redis = Redis::start();
+    let site = Site::of("workers");
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    site.switch();
+    let old = family(&site, "worker");
+    assert!(old.len() > 2, "it has children: {old:?}");
+    kill_process(master(&site, "worker").unwrap(), Signal::KILL).unwrap();
+    wait_until("all of it is gone", LIMIT, || family(&site, "worker").iter().all(|pid| !old.contains(pid)));
+    assert_eq!(Client::socket(&site.socket()).get("/work?key=after").unwrap().status, 200);
+    wait_until("its successor works", LIMIT, || redis.list("done") == ["after 0"]);
+    site.stop();
 }
 
 #[test]

@@ -158,8 +158,14 @@ fn service_words(
             make_way(site, &site.layout.socket(generation, name))?;
             server_words(site, &generation.release, service, words)
         }
-        Handover::Overlap => Ok(worker::complete(words, &generation.program(name))),
-        Handover::Replace => Ok(words),
+        Handover::Overlap | Handover::Replace => {
+            let program = generation.program(name);
+            if !service.leaves_no_orphan() {
+                site.host.end_orphans(&program)?;
+            }
+            let overlaps = service.handover == Handover::Overlap;
+            Ok(if overlaps { worker::complete(words, &program) } else { words })
+        }
     }
 }
 

@@ -102,9 +102,17 @@ impl Service {
         match Worker::of(&words) {
             // Asked to end, Celery ends each child that has no task, and RQ its scheduler.
             Worker::Celery => Celery::of(&words).filter(Celery::forks).map(|_| children),
-            Worker::Rq => (!words.iter().any(|word| word.contains("pool"))).then_some(children.min(1)),
+            Worker::Rq => (!has_word_with(&words, "pool")).then_some(children.min(1)),
             Worker::Huey | Worker::Dramatiq | Worker::Other => None,
         }
+    }
+
+    /// Whether its child, left alone, finishes its task and ends: that of RQ.
+    pub fn leaves_no_orphan(&self) -> bool {
+        let words = self.words();
+        Worker::of(&words) == Worker::Rq
+            && !has_word_with(&words, "pool")
+            && !has_word_with(&words, "scheduler")
     }
 
     /// Whether it fetches tasks until its last one is done, also when it was asked to end, and throws
@@ -117,6 +125,10 @@ impl Service {
     pub fn words(&self) -> Vec<String> {
         shell_words::split(&self.command).unwrap_or_default()
     }
+}
+
+fn has_word_with(words: &[String], part: &str) -> bool {
+    words.iter().any(|word| word.contains(part))
 }
 
 fn usual_stop(command: &str, handover: Handover) -> Stop {

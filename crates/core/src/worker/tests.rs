@@ -94,6 +94,20 @@ fn dramatiq_alone_fetches_until_it_ends() {
 }
 
 #[test]
+fn a_child_of_rq_finishes_its_task_when_its_master_was_killed() {
+    let ends = |command: &str| {
+        let service = Service { command: command.to_owned(), ..crate::config::tests::worker() };
+        service.leaves_no_orphan()
+    };
+    assert!(ends("python manage.py rqworker default") && ends("rq worker high"));
+    for command in
+        ["rq worker --with-scheduler", "rq worker-pool -n 2", "dramatiq shop", "python manage.py poll"]
+    {
+        assert!(!ends(command), "{command}");
+    }
+}
+
+#[test]
 fn the_tasks_left_are_told_where_each_has_a_process() {
     let left = |command: &str, children| {
         let service = Service { command: command.to_owned(), ..crate::config::tests::worker() };

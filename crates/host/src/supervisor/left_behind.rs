@@ -9,6 +9,7 @@ use release_core::host::{HostError, HostResult};
 use release_core::layout::Layout;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::UnixHost;
 use crate::processes::table::{Process, all, carries_name, strings};
 
 /// How long a process may take to end before it is killed; its users wait for its successor.
@@ -42,6 +43,15 @@ pub(super) fn programs(layout: &Layout) -> HostResult<Vec<Process>> {
             || (Some(process.session) == session && works_below(*process, &root))
     };
     Ok(processes.into_iter().filter(is_left_behind).collect())
+}
+
+impl UnixHost {
+    /// Ends what an earlier process of `program` left behind when it was killed: it would go on beside
+    /// its successor, and nobody would ask it to end.
+    pub fn end_orphans(&self, program: &str) -> HostResult<()> {
+        let programs = [program.to_owned()];
+        self.unless_interrupted(end("what a service left behind", || orphans(&self.layout, &programs)))
+    }
 }
 
 /// What is left of `programs` that have ended: the workers of a master that was killed.
