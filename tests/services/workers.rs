@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Instant;
 
 use rustix::process::{Signal, kill_process};
 
@@ -107,6 +108,39 @@ fn draining(site: &Site) -> Option<serde_json::Value> {
         .iter()
         .find(|one| one["name"] == "slow" && !one["draining"].is_null())
         .map(|one| one["draining"].clone())
+}
+
+/// A consumer that ends when its broker is away, and a site that is well without one.
+const NEEDY: &str = "\
+services:
+  web: {command: \"gunicorn web -w 2 --bind unix:$SOCKET\", health: {path: /up}}
+  consumer: {command: python consumer.py, handover: overlap}
+";
+
+#[test]
+fn a_switch_while_the_broker_is_away_says_so_and_does_not_hang() {
+    let redis = Redis::start();
+    let (site, port) = (Site::of("workers"), redis.port);
+    site.overriding(NEEDY);
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    site.switch();
+    let before = site.current();
+    drop(redis);
+    site.commit("revision.py", "CODE = 1\n");
+    site.release(&["deploy", "main"]).exits(3).says("consumer").says("Connection refused");
+    assert_eq!(site.current(), before, "users are served by the old release");
+    site.overriding(&NEEDY.replace("overlap", "overlap, optional: true"));
+    let started = Instant::now();
+    site.release(&["deploy", "main"]).exits(0).says("consumer").says("(optional)");
+    assert!(started.elapsed() < LIMIT, "it took {:?}", started.elapsed());
+    println!("celery: a switch without its broker took {:.1} s", started.elapsed().as_secs_f64());
+    let log = fs::read_to_string(site.root.join(".release/log").join(site.current()).join("hand-over.log"));
+    assert!(log.unwrap().contains("did not all answer"), "what is known of the old workers");
+    let redis = Redis::start_at(port);
+    assert_eq!(Client::socket(&site.socket()).get("/work?key=after").unwrap().status, 200);
+    wait_until("the new worker works", LIMIT, || redis.list("done") == ["after 1"]);
+    site.assert_tidy();
+    site.stop();
 }
 
 #[test]
