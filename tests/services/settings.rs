@@ -83,6 +83,37 @@ fn instances_start_in_order_with_a_number_each_and_end_in_reverse() {
 }
 
 #[test]
+fn a_log_server_begins_before_those_that_write_to_it_and_ends_after_them() {
+    let site = Site::of("settings");
+    site.overriding("services: {beat: {command: python3 service.py beat, handover: replace}}\n");
+    site.release(&["deploy", "main"]).exits(0);
+    wait_until("all have begun", LIMIT, || diary(&site).len() == 6);
+    site.switch();
+    let services = services(&site);
+    let started = |name: &str| stat(services[name], 22);
+    assert!(started("logs") < started("beat"));
+    wait_until("all have begun again", LIMIT, || started_since(&site, 6) == 6);
+    let ends = ended(diary(&site));
+    let at = |name: &str| ends.iter().position(|end| end == name).unwrap();
+    assert!(at("end beat") < at("end logs"), "{ends:?}");
+    let written = diary(&site).len();
+    site.release(&["stop"]).exits(0);
+    let ends = ended(diary(&site).split_off(written));
+    assert_eq!((ends[0].as_str(), ends.last().unwrap().as_str(), ends.len()), ("end beat", "end logs", 6));
+    site.stop();
+}
+
+/// How many services wrote that they started, after the first `lines` of the diary.
+fn started_since(site: &Site, lines: usize) -> usize {
+    diary(site).iter().skip(lines).filter(|line| line.starts_with("start ")).count()
+}
+
+fn ended(mut diary: Vec<String>) -> Vec<String> {
+    diary.retain(|line| line.starts_with("end "));
+    diary
+}
+
+#[test]
 fn services_that_a_release_does_not_have_never_run_on() {
     let site = Site::of("settings");
     site.release(&["deploy", "main"]).exits(0);
