@@ -11,6 +11,7 @@ mod support;
 
 mod boot;
 mod broker;
+mod checks;
 mod cron;
 mod load;
 mod ports;

@@ -1,39 +1,31 @@
 //! Whether the proxy reaches the app through `current`, so that one rename switches everything.
 
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use release_core::command::Command;
 use release_core::config::Config;
-use release_core::host::{Host, HostResult};
+use release_core::host::Host;
 use release_core::layout::Layout;
 
-use super::Problem;
-use super::nginx::{Statement, read};
+use super::nginx::Statement;
+use super::{Problem, loaded, upgrade};
 
-const NGINX: &str = "/etc/nginx";
+/// How long nginx may take to answer.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// What in the proxy's configuration would mix releases or lose requests.
 pub fn proxy_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut statements = Vec::new();
-    let files = files(host, layout, config, &mut problems).unwrap_or_else(|error| {
-        problems.push(error.into());
-        Vec::new()
-    });
-    for file in files {
-        match host.read(&file) {
-            Ok(Some(text)) => statements.extend(read(&file, &String::from_utf8_lossy(&text))),
-            Ok(None) => {}
-            Err(error) => problems.push(error.into()),
-        }
-    }
+    let statements = loaded::statements(host, layout, config, &mut problems);
     if statements.is_empty() && config.proxy.config.is_empty() {
         // No nginx, or one that is configured elsewhere: there is nothing to judge.
         return problems;
     }
     past_current(layout, &statements, &mut problems);
+    problems.extend(one_generation(layout, config, &statements));
     if statements.iter().any(|statement| statement.names(&layout.current())) {
         kept_alive(host, layout, &statements, &mut problems);
+        problems.extend(upgrade::problem(host, layout, config, &statements));
     } else {
         let what = format!("the proxy's configuration does not mention {}", layout.current().display());
         problems.push(Problem::new(
@@ -42,33 +34,6 @@ pub fn proxy_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Vec<
         ));
     }
     problems
-}
-
-fn files(
-    host: &dyn Host,
-    layout: &Layout,
-    config: &Config,
-    problems: &mut Vec<Problem>,
-) -> HostResult<Vec<PathBuf>> {
-    if config.proxy.config.is_empty() {
-        let nginx = Path::new(NGINX);
-        let mut files = vec![nginx.join("nginx.conf")];
-        files.extend(
-            host.list(&nginx.join("conf.d"))?
-                .into_iter()
-                .filter(|path| path.extension() == Some("conf".as_ref())),
-        );
-        files.extend(host.list(&nginx.join("sites-enabled"))?);
-        return Ok(files);
-    }
-    let files: Vec<PathBuf> = config.proxy.config.iter().map(|path| layout.root().join(path)).collect();
-    for file in &files {
-        if host.resolve(file)?.is_none() {
-            let what = format!("proxy.config names {}, which does not exist", file.display());
-            problems.push(Problem::new(what, "correct the path"));
-        }
-    }
-    Ok(files)
 }
 
 fn past_current(layout: &Layout, statements: &[Statement], problems: &mut Vec<Problem>) {
@@ -82,6 +47,22 @@ fn past_current(layout: &Layout, statements: &[Statement], problems: &mut Vec<Pr
             format!("write {} instead", layout.current().display()),
         ));
     }
+}
+
+/// `current/run` has the sockets of each boot besides the name that stays.
+fn one_generation(layout: &Layout, config: &Config, statements: &[Statement]) -> Vec<Problem> {
+    let run = format!("{}/", layout.current_run().display());
+    let problem = |statement: &Statement| {
+        let (_, rest) = statement.text.split_once(&run)?;
+        let socket = rest.split(|c: char| "\"';: ".contains(c)).next()?.strip_suffix(".sock")?;
+        let (service, _) = socket.rsplit_once("-g").filter(|(_, boot)| boot.parse::<u32>().is_ok())?;
+        if config.services.iter().any(|service| service.name == socket) {
+            return None;
+        }
+        let what = format!("{}: `{}` names the socket of a single boot", statement.at(), statement.text);
+        Some(Problem::new(what, format!("write {} instead", layout.current_socket(service).display())))
+    };
+    statements.iter().filter_map(problem).collect()
 }
 
 /// A connection that the proxy keeps to the old generation goes on getting the old code's answers.
@@ -126,7 +107,7 @@ const KEEPS_ALIVE: [u32; 3] = [1, 29, 7];
 
 fn keeps_alive_by_default(host: &dyn Host, layout: &Layout) -> bool {
     let mut version = None;
-    let asked = Command::new("nginx", layout.root()).args(["-v"]).limit(std::time::Duration::from_secs(10));
+    let asked = Command::new("nginx", layout.root()).args(["-v"]).limit(LIMIT);
     // Where nginx cannot be asked it is taken for one of the many that do not.
     let _ = host.run(&asked, &mut |line| version = version.take().or_else(|| nginx_version(line)));
     version.is_some_and(|version| version >= KEEPS_ALIVE)

@@ -99,6 +99,66 @@ fn files_that_were_named_are_read_instead_of_the_usual_ones() {
     assert_eq!(whats, ["proxy.config names /etc/missing.conf, which does not exist"]);
 }
 
+/// What a true `nginx -T` prints, both streams together.
+const DUMP: &str = "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok
+nginx: configuration file /etc/nginx/nginx.conf test is successful
+# configuration file /etc/nginx/nginx.conf:
+events {}
+http {
+    include /opt/sites/*;
+}
+
+# configuration file /opt/sites/shop:
+server {
+    location / { proxy_pass http://unix:/srv/shop/releases/20261119T090000Z-aaaaaaa/run/web.sock; }
+    location /api/ { proxy_pass http://unix:/srv/shop/current/run/web.sock; }
+}
+";
+
+#[test]
+fn all_that_nginx_loads_is_judged_wherever_it_includes_it() {
+    let host = nginx("");
+    host.on("nginx -T", Answer::ok().says(DUMP));
+    let problem = only(&host);
+    assert!(
+        problem.what.starts_with("/opt/sites/shop:2: `proxy_pass http://unix:/srv/shop/releases/"),
+        "{}",
+        problem.what
+    );
+    // Who may not ask gets an answer by the usual files.
+    host.on("nginx -T", Answer::code(1).says("nginx: [emerg] open() \"/run/nginx.pid\" failed"));
+    assert!(only(&host).what.contains("does not mention"));
+}
+
+#[test]
+fn the_socket_of_a_single_boot_is_told_though_it_is_reached_through_current() {
+    let problem = only(&nginx(&GOOD.replace("run/web.sock", "run/web-g2.sock")));
+    assert!(problem.what.ends_with("names the socket of a single boot"), "{}", problem.what);
+    assert_eq!(problem.help.as_deref(), Some("write /srv/shop/current/run/web.sock instead"));
+}
+
+#[test]
+fn websockets_that_do_not_get_through_are_told_where_the_app_is_known_to_have_some() {
+    let asgi = "from channels.routing import ProtocolTypeRouter\napplication = ProtocolTypeRouter({'websocket': 1})\n";
+    let found = |site: &str, command: &str, module: &str| {
+        let host = nginx(site);
+        host.put_file("/srv/shop/releases/one/shop/asgi.py", module);
+        host.put_link("/srv/shop/current", "/srv/shop/releases/one");
+        let mut config = a_config();
+        config.services[0].command = command.to_owned();
+        proxy_problems(&host, &Layout::new("/srv/shop"), &config)
+    };
+    let daphne = "daphne -u $SOCKET shop.asgi:application";
+    let told = found(GOOD, daphne, asgi);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].what.starts_with("/srv/shop/current/shop/asgi.py has websockets"), "{}", told[0].what);
+    assert!(told[0].help.as_ref().unwrap().contains("proxy_set_header Upgrade $http_upgrade;"));
+    let upgrading = GOOD.replace("web.sock;", "web.sock; proxy_set_header Upgrade $http_upgrade;");
+    assert_eq!(found(&upgrading, daphne, asgi), []);
+    assert_eq!(found(GOOD, daphne, "application = get_asgi_application()\n"), []);
+    assert_eq!(found(GOOD, "gunicorn shop.wsgi --bind unix:$SOCKET", asgi), []);
+}
+
 /// The app answers `app`, its proxy `page` to pages and `file` to static files.
 fn told(app: u16, page: u16, file: u16) -> Vec<String> {
     let host = FakeHost::new();
