@@ -22,3 +22,4 @@ mod systemd;
 mod tasks;
 mod timers;
 mod trial;
+mod units;

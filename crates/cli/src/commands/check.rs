@@ -64,6 +64,9 @@ fn problems(site: &Site, build: &mut Building) -> Result<Vec<Problem>, Error> {
         Target { action: Action::Deploy, generation: Generation { release, number: 1 }, revision, config };
     let mut problems = road::problems(site, &preview.layout, &state, &target)?;
     problems.extend(preflight::cron_problems(&site.host, &target.config));
+    let home = std::env::home_dir();
+    let started = preflight::starter_problems(&site.host, &site.layout, &target.config, home.as_deref());
+    problems.extend(started);
     problems.extend(preflight::proxy_problems(&site.host, &site.layout, &target.config));
     problems.extend(preflight::live_proxy_problems(&site.host, &site.layout, &target.config));
     Ok(problems)

@@ -4,8 +4,11 @@ mod accounts;
 mod commands;
 mod cron;
 mod live;
+mod loaded;
 mod nginx;
 mod proxy;
+mod started;
+mod upgrade;
 
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
@@ -24,6 +27,7 @@ use crate::{frontend, ports, venv};
 pub use cron::cron_problems;
 pub use live::live_proxy_problems;
 pub use proxy::proxy_problems;
+pub use started::starter_problems;
 
 /// One thing that would stop a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]

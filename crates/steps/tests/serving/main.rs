@@ -16,4 +16,5 @@ mod proxy;
 mod prune;
 mod reload;
 mod stage;
+mod starters;
 mod verify;
