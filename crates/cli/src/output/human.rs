@@ -25,23 +25,23 @@ impl Human {
     }
 
     fn begin(&self, step: &str, describe: &str) {
-        let bar = self.screen.add(
-            ProgressBar::new_spinner().with_style(style("{spinner} {prefix} {elapsed:.dim} {wide_msg:.dim}")),
-        );
+        let bar = self.screen.add(ProgressBar::new_spinner().with_style(style(SPINNER)));
         bar.set_prefix(super::harmless(describe));
         bar.enable_steady_tick(Duration::from_millis(100));
         self.bars().insert(step.to_owned(), bar);
     }
 
     fn progress(&self, step: &str, progress: Progress) {
-        if let Some(bar) = self.bars().get(step) {
-            if bar.length() != Some(progress.total) && progress.total > 0 {
-                let counted = format!("{{spinner}} {{prefix}} {{bar:30}} {{pos}}/{{len}} {}", progress.unit);
-                bar.set_style(style(&counted));
-                bar.set_length(progress.total);
-            }
-            bar.set_position(progress.done);
+        let Progress { done, total, unit } = progress;
+        let bars = self.bars();
+        let Some(bar) = bars.get(step) else { return };
+        // A step may go on when all of that is done.
+        let (shown, length) = if done >= total { (SPINNER.to_owned(), 0) } else { (counted(unit), total) };
+        if bar.length().unwrap_or_default() != length {
+            bar.set_style(style(&shown));
+            bar.set_length(length);
         }
+        bar.set_position(done.min(length));
     }
 
     /// Shows the last line that a command printed: what takes long should be seen to go on.
@@ -75,6 +75,43 @@ impl Observer for Human {
     }
 }
 
+/// While nobody can say how much there is to do.
+const SPINNER: &str = "{spinner} {prefix} {elapsed:.dim} {wide_msg:.dim}";
+
+/// A bar with numbers as people read them.
+fn counted(unit: &str) -> String {
+    let numbers = if unit == "bytes" {
+        "{bytes}/{total_bytes}".to_owned()
+    } else {
+        format!("{{human_pos}}/{{human_len}} {unit}")
+    };
+    format!("{{spinner}} {{prefix}} {{bar:30}} {numbers}")
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates here are well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_counts_what_is_to_be_done_and_a_spinner_takes_its_place_afterwards() {
+        let human = Human::new();
+        human.begin("fetch", "fetch from origin");
+        let length = |done, unit| {
+            human.progress("fetch", Progress { done, total: 2000, unit });
+            human.bars()["fetch"].length().unwrap_or_default()
+        };
+        assert_eq!((length(1, "objects"), length(2000, "objects"), length(7, "bytes")), (2000, 0, 2000));
+        human.end("fetch");
+        assert!(human.bars().is_empty());
+    }
+
+    #[test]
+    fn bytes_are_told_like_people_tell_them() {
+        assert!(counted("bytes").ends_with("{bytes}/{total_bytes}"));
+        assert!(counted("files").ends_with("{human_pos}/{human_len} files"));
+    }
 }
