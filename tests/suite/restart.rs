@@ -20,6 +20,8 @@ fn a_changed_command_needs_no_new_release() {
     let (release, first) = (sandbox.current(), web(&sandbox));
     let load = sandbox.load(Pace::Light);
     sandbox.configure(&format!("{}linked_dirs: [data, more]\nkeep: 7\n", workers(3)));
+    let hint = "changed in release.yml, but only `release restart` follows it: services";
+    sandbox.release(&["deploy", "main"]).exits(0).says("live already").says(hint);
     let done = sandbox.release(&["restart", "--json"]).exits(0);
     assert!(done.out.contains("only `release deploy --force` follows it: linked_dirs"), "{done}");
     assert_eq!(done.json()["outcome"], "restarted");

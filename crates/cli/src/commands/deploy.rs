@@ -46,6 +46,7 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
         } else {
             start::keep_entries(&site, screen)?;
         }
+        tell_of_changes(&site, screen);
         finished(screen, Outcome::Unchanged, live, revision, started);
         return Ok(exit_code::DONE);
     }
@@ -61,6 +62,24 @@ pub(crate) fn run(mut site: Site, screen: &Screen, request: &Request) -> Result<
     let run = road::run(&site, site.layout.clone(), &state, target)?;
     let run = Run { no_cache: request.no_cache, ..run };
     road::carry_out(&mut site, &lock, screen, &run, started)
+}
+
+/// Says what of release.yml what is live does not follow: its revision is the same, and so nothing is done.
+fn tell_of_changes(site: &Site, screen: &Screen) {
+    let Ok(record) = site.active_record() else { return };
+    // One that cannot be read now stands in nobody's way.
+    let Ok(now) = site.config(&site.layout, &record.revision) else { return };
+    let (_, built) = record.config.restarted(now.clone());
+    let changed = |keys: &[&str], cure| Event::Warning {
+        text: format!("changed in release.yml, but only `{cure}` follows it: {}", keys.join(", ")),
+    };
+    if !built.is_empty() {
+        screen.observe(&changed(&built, "release deploy --force"));
+    }
+    let running = record.config.changed_for_processes(&now);
+    if !running.is_empty() {
+        screen.observe(&changed(&running, "release restart"));
+    }
 }
 
 /// Tells the end of a deploy that never began.

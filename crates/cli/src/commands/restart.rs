@@ -27,7 +27,10 @@ pub(crate) fn run(
     let (config, left) = record.config.restarted(site.config(&site.layout, &record.revision)?);
     check_names(&config, names)?;
     if !left.is_empty() {
-        let text = format!("changed, but only `release deploy --force` follows it: {}", left.join(", "));
+        let text = format!(
+            "changed in release.yml, but only `release deploy --force` follows it: {}",
+            left.join(", ")
+        );
         screen.observe(&Event::Warning { text });
     }
     let problems = preflight::service_problems(&site.host, &site.layout, &config);

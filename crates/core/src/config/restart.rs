@@ -27,6 +27,18 @@ impl Config {
         };
         (config, built.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect())
     }
+
+    /// The keys that the running processes follow only once they are restarted, where `now` differs.
+    pub fn changed_for_processes(&self, now: &Config) -> Vec<&'static str> {
+        let running = [
+            ("env", self.env == now.env),
+            ("env_file", self.env_file == now.env_file),
+            ("manager", self.manager == now.manager),
+            ("services", self.services == now.services),
+            ("cron", self.cron == now.cron && self.cron_by == now.cron_by),
+        ];
+        running.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+    }
 }
 
 #[cfg(test)]
@@ -39,5 +51,13 @@ mod tests {
         let now = Config { keep: 9, linked_dirs: vec!["media".to_owned()], ..built.clone() };
         let (config, left) = built.restarted(now);
         assert_eq!((config.keep, config.linked_dirs.len(), left), (9, 0, vec!["linked_dirs"]));
+    }
+
+    #[test]
+    fn what_processes_do_not_follow_by_themselves_is_named() {
+        let running = Config { keep: 5, ..Config::default() };
+        let now = Config { keep: 9, env: [("A".to_owned(), "1".to_owned())].into(), ..running.clone() };
+        assert_eq!(running.changed_for_processes(&now), ["env"]);
+        assert!(running.changed_for_processes(&running).is_empty());
     }
 }
