@@ -9,6 +9,29 @@ use std::process::Stdio;
 use crate::support::{Client, Pace, Sandbox, git};
 
 #[test]
+fn a_project_with_hundreds_of_migrations_is_read_to_its_end() {
+    let sandbox = Sandbox::new();
+    let work = &sandbox.repository.work;
+    let mut before = "0002_product_description".to_owned();
+    for number in 3..203 {
+        let name = format!("{number:04}_of_many");
+        let text = format!(
+            "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    \
+             dependencies = [(\"catalog\", \"{before}\")]\n    operations = []\n"
+        );
+        fs::write(work.join(format!("catalog/migrations/{name}.py")), text).unwrap();
+        before = name;
+    }
+    for words in [&["add", "-A"][..], &["commit", "-qm", "Many"], &["push", "-q", "origin", "main"]] {
+        assert!(git(work).args(words).status().unwrap().success());
+    }
+    sandbox.configure(crate::support::QUICK);
+    sandbox.release(&["deploy", "main"]).exits(0);
+    let log = sandbox.release(&["log", "--step", "check-app"]).exits(0);
+    assert!(log.out.contains("pending: catalog.0202_of_many"), "{log}");
+}
+
+#[test]
 fn a_server_with_two_lines_of_configuration_gets_a_whole_release() {
     let mut sandbox = Sandbox::new();
     first(&mut sandbox);

@@ -1,5 +1,5 @@
-# Says in one line of JSON what a deploy must know of a Django project. Needs nothing but Django
-# (3.2 and later). Settings and apps may print what they like: only the marked line counts.
+# Says in JSON, cut into marked lines, what a deploy must know of a Django project. Needs nothing
+# but Django (3.2 and later). Settings and apps may print what they like: only the marked lines count.
 # With the argument `and-collect` it goes on as `manage.py collectstatic` if the checks are well and
 # none of the further arguments is the digest of what there is to collect; with `collected` it only
 # says that digest.
@@ -8,6 +8,8 @@ import os
 import sys
 
 MARK = "@release-inspect:"
+# A longer line of output would be cut.
+PIECE = 2000
 
 
 def is_reversible(operation):
@@ -164,7 +166,10 @@ def collect():
 words = sys.argv[1:]
 collects = words[:1] == ["and-collect"]
 result = inspect(collects, words == ["collected"])
-sys.__stdout__.write("\n" + MARK + json.dumps(result) + "\n")
+text = json.dumps(result)
+sys.__stdout__.write("\n")
+for begin in range(0, len(text), PIECE):
+    sys.__stdout__.write(MARK + text[begin : begin + PIECE] + "\n")
 sys.__stdout__.flush()
 if collects and not result["checks"] and result["static_inputs"] not in words[1:]:
     collect()

@@ -17,7 +17,7 @@ pub(crate) use start::Start;
 /// Why the steps of this app's kind have nothing to do.
 pub(crate) const NO_DJANGO: &str = "it is no Django app";
 
-/// `inspect.py` prints its answer behind this.
+/// `inspect.py` prints its answer behind this, in pieces: a line of output is cut where it is too long.
 const MARK: &str = "@release-inspect:";
 
 /// What Django says of a project and its database.
@@ -100,12 +100,12 @@ fn inspector(cx: &Context<'_>, django: &Django) -> Command {
 /// Starts the project once more, and asks how it stands now.
 pub(crate) fn inspect(cx: &Context<'_>, django: &Django) -> Result<Inspection, StepError> {
     let command = inspector(cx, django);
-    let (mut answer, mut printed) = (None, Vec::new());
+    let (mut json, mut printed) = (String::new(), Vec::new());
     let exit = cx.host.run(&command, &mut |line| match line.strip_prefix(MARK) {
-        Some(json) => answer = Some(json.to_owned()),
+        Some(piece) => json += piece,
         None => printed.push(cx.line(line)),
     })?;
-    let answer = answer.filter(|_| exit.success()).and_then(|json| serde_json::from_str(&json).ok());
+    let answer = exit.success().then(|| serde_json::from_str(&json).ok()).flatten();
     answer.ok_or_else(|| failed(cx.run, exit, &printed))
 }
 

@@ -58,9 +58,14 @@ impl Start {
             .args(known.iter().map(|known| &known.inputs))
             .limit(A_DAY);
         let collecting = Context { step: CollectStatic::ID, ..*cx };
-        let (mut answer, mut printed, mut collected) = (None, Vec::new(), Vec::new());
+        let (mut json, mut answer, mut printed, mut collected) =
+            (String::new(), None, Vec::new(), Vec::new());
         let exit = cx.host.run(&command, &mut |line| match line.strip_prefix(MARK) {
-            Some(json) => answer = serde_json::from_str(json).ok(),
+            Some(piece) => {
+                json += piece;
+                // What is printed behind the last piece is of `collectstatic`.
+                answer = serde_json::from_str(&json).ok();
+            }
             None if answer.is_some() => collected.push(collecting.line(line)),
             None => printed.push(cx.line(line)),
         })?;

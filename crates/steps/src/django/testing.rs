@@ -49,7 +49,9 @@ fn answer(inspection: &serde_json::Value) -> Answer {
 
 /// What a project prints that is asked.
 pub(crate) fn printed(inspection: &serde_json::Value) -> String {
-    format!("junk from the settings\n@release-inspect:{inspection}\n")
+    let json: Vec<char> = inspection.to_string().chars().collect();
+    let pieces = json.chunks(30).map(|piece| format!("@release-inspect:{}\n", String::from_iter(piece)));
+    format!("junk from the settings\n{}", pieces.collect::<String>())
 }
 
 fn describe(known: Known, database: &Database) -> serde_json::Value {
