@@ -63,6 +63,7 @@ pub(crate) fn draft(
         cores,
         no_cache: false,
         good: state.good(),
+        served: state.served(),
         door: door(&layout)?,
         generation,
         revision,

@@ -71,6 +71,8 @@ pub struct Run {
     pub no_cache: bool,
     /// Releases that pruning must not touch, besides current and previous: newest first.
     pub good: Vec<ReleaseId>,
+    /// Every release that users have had, by its last activation, newest first.
+    pub served: Vec<ReleaseId>,
 }
 
 impl Run {

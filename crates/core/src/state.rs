@@ -181,14 +181,17 @@ impl State {
 
     /// Good releases by their last activation, newest first.
     pub fn good(&self) -> Vec<ReleaseId> {
+        let mut served = self.served();
+        served.retain(|release| self.fates.get(release) == Some(&Fate::Good));
+        served
+    }
+
+    /// Every release that was active, by its last activation, newest first; also one that was gone
+    /// back from.
+    pub fn served(&self) -> Vec<ReleaseId> {
         let mut seen = BTreeSet::new();
-        self.activations
-            .iter()
-            .rev()
-            .map(|activation| &activation.generation.release)
-            .filter(|release| self.fates.get(*release) == Some(&Fate::Good) && seen.insert(*release))
-            .cloned()
-            .collect()
+        let releases = self.activations.iter().rev().map(|activation| &activation.generation.release);
+        releases.filter(|release| seen.insert(*release)).cloned().collect()
     }
 }
 
@@ -230,6 +233,12 @@ mod tests {
             found.map(|activation| activation.generation.release.to_string())
         };
         assert_eq!(previous(&records, FIRST), None, "what was gone back from is passed over");
+        let names = |releases: Vec<ReleaseId>| releases.iter().map(ReleaseId::to_string).collect::<Vec<_>>();
+        let state = State::fold(&records);
+        assert_eq!(
+            (names(state.good()), names(state.served())),
+            (vec![FIRST.to_owned()], vec![FIRST.to_owned(), SECOND.to_owned()])
+        );
         records.extend(run(4, Action::Rollback, SECOND, Some(FIRST)));
         assert_eq!(previous(&records, SECOND).as_deref(), Some(FIRST));
     }

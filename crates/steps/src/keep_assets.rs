@@ -83,7 +83,7 @@ fn wanted(cx: &Context<'_>) -> Result<String, String> {
 /// The releases that users may have a page of, the last one first.
 fn before<'a>(cx: &Context<'a>) -> Vec<&'a ReleaseId> {
     let mut before = Vec::new();
-    for release in cx.run.previous.iter().map(|previous| &previous.release).chain(&cx.run.good) {
+    for release in cx.run.previous.iter().map(|previous| &previous.release).chain(&cx.run.served) {
         if release != cx.run.release() && !before.contains(&release) {
             before.push(release);
         }

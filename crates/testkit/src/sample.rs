@@ -70,5 +70,6 @@ pub fn a_run() -> Run {
         cores: CORES,
         no_cache: false,
         good: Vec::new(),
+        served: Vec::new(),
     }
 }

@@ -22,7 +22,7 @@ fn deploy(scene: &mut Scene, number: usize) -> Outcome {
     scene.host.put_file(format!("{top}/removed-{number}.js"), "");
     let outcome = scene.run(&KeepAssets).unwrap();
     scene.facts.previous = Some(Generation { release: id.clone(), number: 1 });
-    scene.facts.good.insert(0, id);
+    scene.facts.served.insert(0, id);
     outcome
 }
 
