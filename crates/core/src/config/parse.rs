@@ -42,7 +42,10 @@ pub fn parse(app: Option<Source<'_>>, server: Option<Source<'_>>) -> Result<Conf
             }
             config(value.clone(), &mut report);
             replace_manager(&mut merged, &value);
-            merge(&mut merged, value);
+            // A file of comments alone says nothing.
+            if !value.is_null() {
+                merge(&mut merged, value);
+            }
         }
         report.problems.sort_by_key(|problem| problem.line.unwrap_or(usize::MAX));
         problems.append(&mut report.problems);

@@ -581,6 +581,13 @@ cron:
 }
 
 #[test]
+fn a_file_of_comments_alone_changes_nothing() {
+    for text in ["", "# keep: 3\n", "---\n"] {
+        assert_eq!(both(MINIMAL, Some(text)).unwrap(), app(MINIMAL).unwrap(), "{text:?}");
+    }
+}
+
+#[test]
 fn the_timers_of_systemd_start_entries_where_it_runs_the_services_unless_it_is_said() {
     for (text, timers) in [
         ("keep: 3", None),
