@@ -1,6 +1,7 @@
 //! Entries of cron by timers of systemd, which really fire: the container has no cron.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use crate::container::Container;
@@ -15,6 +16,11 @@ const APP: &str = include_str!("../../fixtures/apps/managed/release.yml");
 
 /// Tells who, from which release, as whom and when.
 const JOB: &str = "echo $WHO $RELEASE_ID $$(id -un) $$(date +%s) >>$RELEASE_ROOT/shared/data/ran";
+
+/// An entry that tells; as somebody else, with `user`.
+fn entry_as(user: &str, name: &str, at: &str, who: &str) -> String {
+    entry(name, at, who).replacen("{at:", &format!("{{user: {user}, at:"), 1)
+}
 
 fn entry(name: &str, at: &str, who: &str) -> String {
     format!("  - {{at: \"{at}\", name: {name}, env: {{WHO: {who}}}, run: sh -c '{JOB}'}}\n")
@@ -85,6 +91,9 @@ fn a_timer_fires_for_what_is_active_through_a_deploy_and_a_rollback() {
     let Some(mut container) = Container::boot(site.directory()) else { return };
     site.before = container.enter();
     configure(&site, "systemd");
+    let told = site.root.join("shared/data/ran");
+    fs::write(&told, "").unwrap();
+    fs::set_permissions(&told, fs::Permissions::from_mode(0o666)).unwrap();
     let rare = entry("rare", "0 0 13 feb fri", "never");
     commit(&site, &[entry("tick", "* * * * *", "one"), rare]);
     site.release(&["check"]).exits(0);
@@ -96,14 +105,14 @@ fn a_timer_fires_for_what_is_active_through_a_deploy_and_a_rollback() {
     site.release(&["deploy", "--force"]).exits(0).says("systemd has timers of them");
     assert_eq!(read_at(&container), read, "nothing changed, so systemd reads nothing");
 
-    commit(&site, &[entry("tick", "* * * * *", "two"), entry("daily", "@daily", "two")]);
+    commit(&site, &[entry_as("shop", "tick", "* * * * *", "two"), entry("daily", "@daily", "two")]);
     site.release(&["plan"])
         .exits(0)
         .says("add daily to the timers")
         .says("take the old lines of rare out of");
     site.release(&["deploy", "main"]).exits(0);
     has(&container, &["daily", "tick"]);
-    assert_eq!(tick(&site)[..3], ["two".to_owned(), site.current(), "root".to_owned()]);
+    assert_eq!(tick(&site)[..3], ["two".to_owned(), site.current(), "shop".to_owned()]);
     let facts = site.facts(&["cron"]);
     assert!(facts["entries"].as_array().unwrap().iter().all(|entry| entry["installed"] == true), "{facts}");
     assert_eq!(facts["by"], "timers");
@@ -114,7 +123,7 @@ fn a_timer_fires_for_what_is_active_through_a_deploy_and_a_rollback() {
     has(&container, &["daily", "tick"]);
     site.release(&["rollback", &first]).exits(0);
     has(&container, &["rare", "tick"]);
-    assert_eq!(tick(&site)[..2], ["one".to_owned(), first]);
+    assert_eq!(tick(&site)[..3], ["one".to_owned(), first, "root".to_owned()]);
 
     container.cut_power();
     container.power_on();
