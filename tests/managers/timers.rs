@@ -102,7 +102,7 @@ fn a_timer_fires_for_what_is_active_through_a_deploy_and_a_rollback() {
     has(&container, &["rare", "tick"]);
     site.release(&["cron"]).exits(0).says("rare").says("next  2").says("has not run yet");
     let read = read_at(&container);
-    site.release(&["deploy", "--force"]).exits(0).says("systemd has timers of them");
+    site.release(&["deploy", "--force", "--json"]).exits(0).says("systemd has timers of them");
     assert_eq!(read_at(&container), read, "nothing changed, so systemd reads nothing");
 
     commit(&site, &[entry_as("shop", "tick", "* * * * *", "two"), entry("daily", "@daily", "two")]);

@@ -118,7 +118,8 @@ fn text(facts: &Facts) -> String {
     for StepFacts { step, state, why, .. } in &facts.steps {
         text += &format!("  {step:<15} {state:<8} {why}\n");
     }
-    for StepFacts { step, undo, .. } in facts.steps.iter().filter(|step| step.undo.starts_with("cannot")) {
+    let stands = |step: &&StepFacts| step.state != "nothing" && step.undo.starts_with("cannot");
+    for StepFacts { step, undo, .. } in facts.steps.iter().filter(stands) {
         text += &format!("note: {step} {undo}\n");
     }
     if let Some(limits) = facts.build.told() {

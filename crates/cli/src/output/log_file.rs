@@ -39,6 +39,9 @@ impl Observer for LogFile {
                 append(&self.run_log(), &format!("    {text}"));
             }
             Event::StepStarted { describe, .. } => append(&self.run_log(), &format!("  … {describe}")),
+            Event::StepEnded { step, end, seconds } => {
+                append(&self.run_log(), &plain::step_line(step, end, *seconds));
+            }
             other => {
                 if let Some(text) = plain::text(other) {
                     append(&self.run_log(), &dated(other, text));

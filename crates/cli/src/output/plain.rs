@@ -24,6 +24,8 @@ pub(super) fn text(event: &Event) -> Option<String> {
             Action::Rollback => format!("rolling back to {release}"),
             Action::Restart => format!("restarting {release}"),
         }),
+        // Most apps have no use for some steps: what did nothing is told by the log.
+        Event::StepEnded { end: StepEnd::Skipped(_), .. } => None,
         Event::StepEnded { step, end, seconds } => Some(step_line(step, end, *seconds)),
         Event::UndoEnded { step, error: None } => Some(format!("  undone   {step}")),
         Event::UndoEnded { step, error: Some(error) } => Some(format!("  not undone {step}: {error}")),
@@ -57,5 +59,19 @@ fn finished(outcome: Outcome, release: &str, took: f64) -> Option<String> {
         }
         // What failed and what is live now is told as an error, with its reason.
         Outcome::Failed | Outcome::RolledBack | Outcome::Stuck => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_nothing_is_told_by_the_log_alone() {
+        let ended = |end| Event::StepEnded { step: "cron".to_owned(), end, seconds: 0.5 };
+        let skipped = StepEnd::Skipped("there are none".to_owned());
+        assert_eq!(step_line("cron", &skipped, 0.5), "  cron                   -  there are none");
+        assert_eq!(text(&ended(skipped)), None);
+        assert_eq!(text(&ended(StepEnd::Done(None))).as_deref(), Some("  cron              0.50 s"));
     }
 }
