@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::container::Container;
 use crate::site::Site;
 use crate::support::wait_until;
@@ -191,6 +193,29 @@ fn what_an_entry_runs_goes_on_when_its_timer_goes_and_a_failure_is_seen() {
     wait_until("systemd has forgotten both", LIMIT, || {
         !known().contains("srv-cron-wait") && !known().contains("srv-cron-fail")
     });
+    site.release(&["stop"]).exits(0);
+    site.stop();
+    drop(container);
+}
+
+#[test]
+fn a_deploy_that_is_killed_leaves_the_timers_of_what_is_active() {
+    let mut site = site();
+    let Some(container) = Container::boot(site.directory()) else { return };
+    site.before = container.enter();
+    configure(&site, "systemd");
+    commit(&site, &[entry("old", "@yearly", "old")]);
+    site.release(&["deploy", "main"]).exits(0);
+    let first = site.current();
+    commit(&site, &[entry("new", "@yearly", "new")]);
+    let deploy = site.start(&["deploy", "main"]);
+    wait_until("a timer is added", LIMIT, || files(&container).iter().any(|name| name.contains("-new-")));
+    deploy.signal_group(Signal::KILL);
+    let _ = deploy.finish();
+    site.release(&["recover"]).exits(0);
+    has(&container, if site.current() == first { &["old"] } else { &["new"] });
+    site.release(&["deploy", "main"]).exits(0);
+    has(&container, &["new"]);
     site.release(&["stop"]).exits(0);
     site.stop();
     drop(container);
