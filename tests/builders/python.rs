@@ -5,6 +5,12 @@ use std::path::Path;
 
 use crate::project::{Project, all, seconds};
 
+/// The modules of the environment that the first process would have to compile.
+const NOT_COMPILED: &str = "
+import importlib.util, pathlib, sysconfig
+modules = pathlib.Path(sysconfig.get_path('purelib')).rglob('*.py')
+print([str(one) for one in modules if not pathlib.Path(importlib.util.cache_from_source(str(one))).exists()])";
+
 const SIX: &str = "import six; print(six.__version__)";
 
 /// Builds, takes from the cache, and builds again when the lock is newer.
@@ -12,6 +18,7 @@ fn builds(name: &'static str, more: &str, lock: &str) -> Project {
     let project = Project::new(name, more);
     let first = project.deploy();
     assert!(first.built("venv"), "{first}");
+    assert_eq!(project.python(NOT_COMPILED), "[]", "whatever installs also compiles");
     assert_eq!(project.python(SIX), "1.16.0");
     assert!(!project.has("toml"), "packages for developers are left out");
     project.commit("notes.txt", "of no matter");
