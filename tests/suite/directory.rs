@@ -10,9 +10,10 @@ use crate::support::{Client, QUICK, Reply, Sandbox, git};
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/apps/shop");
 
 struct Monorepo {
+    // Before the sandbox, which kills what is left: workers would outlive a killed master.
+    nginx: Nginx,
     sandbox: Sandbox,
     work: PathBuf,
-    nginx: Nginx,
 }
 
 impl Monorepo {
@@ -28,7 +29,7 @@ impl Monorepo {
         location / {{ proxy_pass http://unix:{root}/current/run/web.sock; proxy_set_header Host $host; }}"
         );
         let nginx = Nginx::with_locations(&sandbox.directory().join("nginx"), &locations);
-        let mono = Self { sandbox, work, nginx };
+        let mono = Self { nginx, sandbox, work };
         mono.replace(
             "services/shop/shop/settings.py",
             "BASE_DIR / \"frontend\"",
