@@ -1,7 +1,8 @@
 //! Every kind of service, with the real programs, under load while it is switched.
 //!
 //! A quick subset runs by default; `RELEASE_TEST_ALL=1` runs every row of `docs/services.md`, with
-//! ten switches each; `RELEASE_TEST_SERVER=daphne,Node` those that are named.
+//! ten switches each; `RELEASE_TEST_SERVER=daphne,Node` those that are named;
+//! `RELEASE_TEST_AMQP=amqp://guest:guest@127.0.0.1:5672//` Celery with that RabbitMQ.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run belong into its output")]
 

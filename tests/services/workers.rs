@@ -25,9 +25,26 @@ services:
 #[test]
 fn celery() {
     let redis = Redis::start();
+    switch_celery(&redis, &redis.url());
+}
+
+/// With the RabbitMQ at `RELEASE_TEST_AMQP`, whose queues are empty: `amqp://guest:guest@127.0.0.1:5672//`.
+#[test]
+fn celery_over_amqp() {
+    match std::env::var("RELEASE_TEST_AMQP") {
+        Ok(url) => switch_celery(&Redis::start(), &url),
+        Err(_) => {
+            println!("celery over AMQP is tried with RELEASE_TEST_AMQP=amqp://guest:guest@127.0.0.1:5672//")
+        }
+    }
+}
+
+/// Switches under load; what was done stands in `redis`, and the tasks come by `broker`.
+fn switch_celery(redis: &Redis, broker: &str) {
     let site = Site::of("workers");
     site.overriding(TWICE);
-    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    let variables = format!("BROKER_URL={broker}\nSTORE_URL={}\n", redis.url());
+    fs::write(site.root.join("shared/.env"), variables).unwrap();
     site.switch();
     let enqueuer = Enqueuer::start(&site, || true);
     for code in 1..=switches() {
@@ -49,7 +66,7 @@ fn celery() {
     assert_eq!(distinct(), wanted, "a task was lost");
     let twice = redis.list("done").len() - wanted.len();
     assert_eq!(twice, 0, "tasks were done twice");
-    let silence = beat_silence(&redis);
+    let silence = beat_silence(redis);
     println!(
         "celery: {} switches, {} tasks, none lost, none twice; beat silent for {silence:.1} s at most",
         switches(),
