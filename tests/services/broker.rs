@@ -1,11 +1,12 @@
 //! What the tests of workers stand on: a Redis, and somebody who keeps enqueueing.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::site::Site;
 use crate::support::{Client, wait_until};
@@ -112,4 +113,23 @@ pub(crate) fn switches() -> usize {
 /// What `line` is about: `key code`.
 pub(crate) fn key(line: &str) -> &str {
     line.split(' ').next().unwrap_or_default()
+}
+
+/// What `list` says was done, as soon as that is all of `wanted`; fails the test when for long no more is done.
+#[track_caller]
+pub(crate) fn all_done(redis: &Redis, list: &str, wanted: &BTreeSet<String>) -> Vec<String> {
+    let (mut missing, mut since) = (wanted.clone(), Instant::now());
+    loop {
+        let done = redis.list(list);
+        let keys: BTreeSet<String> = done.iter().map(|line| key(line).to_owned()).collect();
+        let left: BTreeSet<String> = wanted.difference(&keys).cloned().collect();
+        if left.is_empty() {
+            return done;
+        }
+        if left != missing {
+            (missing, since) = (left, Instant::now());
+        }
+        assert!(since.elapsed() < LIMIT, "{list} has not {missing:?} of {}", wanted.len());
+        thread::sleep(Duration::from_millis(100));
+    }
 }

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::broker::{Enqueuer, LIMIT, Redis, ask, key, switches};
+use crate::broker::{Enqueuer, LIMIT, Redis, all_done, ask, switches};
 use crate::site::Site;
 use crate::support::{Client, processes, wait_until};
 
@@ -57,7 +55,7 @@ fn no_worker_loses_a_task() {
     }
     let wanted = all_keys(enqueuer.stop());
     for (_, kind) in KINDS {
-        let done = all_done(&redis, kind, &wanted);
+        let done = all_done(&redis, &format!("done:{kind}"), &wanted);
         assert_eq!(done.len(), wanted.len(), "{kind} did a task twice");
         println!("| {kind} | {} | {} | 0 | 0 |", switches(), wanted.len());
     }
@@ -96,7 +94,7 @@ fn what_a_killed_worker_leaves_behind_makes_way_for_its_successor() {
     wait_until("the child of RQ has finished", LIMIT, || redis.list("done:rq").contains(&begun));
     assert_eq!(Client::socket(&site.socket()).get("/work?key=after").unwrap().status, 200);
     let wanted = BTreeSet::from(["after".to_owned()]);
-    KINDS.iter().for_each(|(_, kind)| drop(all_done(&redis, kind, &wanted)));
+    KINDS.iter().for_each(|(_, kind)| drop(all_done(&redis, &format!("done:{kind}"), &wanted)));
     site.stop();
 }
 
@@ -117,25 +115,6 @@ pub(crate) fn family(site: &Site, service: &str) -> Vec<Pid> {
 /// RQ starts a process for each task, and is the slowest of them.
 fn is_short(port: u16) -> bool {
     ask(port, &["llen", "rq:queue:default"])[0].parse::<usize>().unwrap() < 8
-}
-
-/// What `kind` has done, as soon as that is all of `wanted`; fails the test when for long it did no more.
-#[track_caller]
-fn all_done(redis: &Redis, kind: &str, wanted: &BTreeSet<String>) -> Vec<String> {
-    let (mut missing, mut since) = (wanted.clone(), Instant::now());
-    loop {
-        let done = redis.list(&format!("done:{kind}"));
-        let keys: BTreeSet<String> = done.iter().map(|line| key(line).to_owned()).collect();
-        let left: BTreeSet<String> = wanted.difference(&keys).cloned().collect();
-        if left.is_empty() {
-            return done;
-        }
-        if left != missing {
-            (missing, since) = (left, Instant::now());
-        }
-        assert!(since.elapsed() < LIMIT, "{kind} has not done {missing:?} of {}", wanted.len());
-        thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// A switch while each kind of worker has a long task. At the first one nobody enqueues until the new

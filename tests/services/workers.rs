@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustix::process::{Signal, kill_process};
 
-use crate::broker::{Enqueuer, LIMIT, Redis, free_port, key, switches};
+use crate::broker::{Enqueuer, LIMIT, Redis, all_done, free_port, switches};
 use crate::queues::{family, master};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
@@ -61,10 +61,7 @@ fn switch_celery(redis: &Redis, broker: &str) {
         assert_eq!(fs::read_to_string(log).unwrap_or_default(), "", "each worker took the order");
     }
     let wanted = all_keys(enqueuer.stop());
-    let distinct = || redis.list("done").iter().map(|line| key(line).to_owned()).collect::<BTreeSet<_>>();
-    wait_until("all tasks are done", LIMIT, || distinct().len() >= wanted.len());
-    assert_eq!(distinct(), wanted, "a task was lost");
-    let twice = redis.list("done").len() - wanted.len();
+    let twice = all_done(redis, "done", &wanted).len() - wanted.len();
     assert_eq!(twice, 0, "tasks were done twice");
     let silence = beat_silence(redis);
     println!(
