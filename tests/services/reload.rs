@@ -92,4 +92,11 @@ fn what_a_reload_cannot_do_is_refused() {
         site.configure(command, RELOAD);
         site.release(&["deploy"]).exits(2).says(why).says("help:");
     }
+    for (reload, why) in [
+        ("USR2", "loads no new code as the process that it is"),
+        ("systemctl reload shop", "a unit of another"),
+    ] {
+        site.configure(GUNICORN, &format!("{RELOAD}    reload: {reload}\n"));
+        site.release(&["deploy"]).exits(2).says(why).says("help:");
+    }
 }

@@ -6,6 +6,7 @@
 //! new release takes over from the stand-in.
 
 mod master;
+pub(crate) mod preload;
 
 use std::path::PathBuf;
 use std::time::Duration;

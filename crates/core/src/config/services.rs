@@ -145,6 +145,14 @@ pub(super) fn check_whole(services: &[Service], report: &mut Report<'_>) {
                 ": it is not known what makes its master load new code",
                 "say what does: `reload: HUP`, or a command; or use `handover: socket`",
             )),
+            Handover::Reload if is_managers(service) => Some((
+                ".reload: a unit of another is not started by `release`, so nothing proves what it loads",
+                "make the unit's command this service's own, and say `reload: HUP` or `reload: kill -HUP $PID`",
+            )),
+            Handover::Reload if is_wrong_signal(service) => Some((
+                ".reload: on that signal its server loads no new code as the process that it is",
+                "take it away, as gunicorn and uWSGI load it on HUP; or use `handover: socket`",
+            )),
             Handover::Socket | Handover::Overlap | Handover::Replace if service.reload.is_some() => {
                 Some((".reload: nobody is reloaded", "say `handover: reload` too, or take it away"))
             }
@@ -158,6 +166,21 @@ pub(super) fn check_whole(services: &[Service], report: &mut Report<'_>) {
             report.add(&[], format!("services.{}{what}", service.name), Some(help.to_owned()));
         }
     }
+}
+
+/// Whether its reload is an order to another process manager than the one that runs it.
+fn is_managers(service: &Service) -> bool {
+    let Some(Reload::Command(command)) = &service.reload else { return false };
+    let words = shell_words::split(command).unwrap_or_default();
+    let program = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
+    words.iter().map(program).any(|word| ["systemctl", "supervisorctl", "service"].contains(&word.as_str()))
+}
+
+/// Whether its server is known, and knows another signal: gunicorn becomes another process on USR2.
+fn is_wrong_signal(service: &Service) -> bool {
+    let Some(Reload::Signal(signal)) = &service.reload else { return false };
+    let words = shell_words::split(&service.command).unwrap_or_default();
+    Server::of(&words).reload_signal().is_some_and(|usual| usual != signal)
 }
 
 /// What to write for a server that has a port of its own, which two generations cannot share.

@@ -72,7 +72,7 @@ fn a_master_is_reloaded_by_what_its_server_knows_or_by_what_is_said() {
     let signal = |name: &str| Some(Reload::Signal(name.to_owned()));
     let gunicorn = "command: \"gunicorn a --bind unix:$SOCKET\", handover: reload";
     assert_eq!(web(gunicorn).unwrap(), signal("HUP"));
-    assert_eq!(web(&format!("{gunicorn}, reload: USR1")).unwrap(), signal("USR1"));
+    assert_eq!(web("command: node server.js, handover: reload, reload: USR1").unwrap(), signal("USR1"));
     let touch = web(&format!("{gunicorn}, reload: touch shared/x")).unwrap();
     assert_eq!(touch, Some(Reload::Command("touch shared/x".to_owned())));
     assert_eq!(web("command: \"gunicorn a --bind unix:$SOCKET\"").unwrap(), None);
@@ -88,11 +88,21 @@ fn a_master_is_reloaded_by_what_its_server_knows_or_by_what_is_said() {
              `handover: socket`)",
         ),
         (
+            "command: \"gunicorn a --bind unix:$SOCKET\", handover: reload, reload: USR2",
+            "services.web.reload: on that signal its server loads no new code as the process that it is (help: take it \
+             away, as gunicorn and uWSGI load it on HUP; or use `handover: socket`)",
+        ),
+        (
+            "command: \"gunicorn a --bind unix:$SOCKET\", handover: reload, reload: sudo systemctl reload shop",
+            "services.web.reload: a unit of another is not started by `release`, so nothing proves what it loads \
+             (help: make the unit's command this service's own, and say `reload: HUP` or `reload: kill -HUP $PID`)",
+        ),
+        (
             "command: uvicorn a --uds $SOCKET, reload: HUP",
             "services.web.reload: nobody is reloaded (help: say `handover: reload` too, or take it away)",
         ),
     ] {
-        let line = if problem.contains("preload") { ":3" } else { "" };
+        let line = if problem.contains("preloaded") { ":3" } else { "" };
         assert_eq!(web(text).unwrap_err(), [format!("release.yml{line}: {problem}")]);
     }
 }

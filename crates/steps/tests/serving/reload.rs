@@ -156,3 +156,21 @@ fn a_master_that_the_new_release_does_not_have_ends_after_the_switch() {
     assert_eq!(scene.run(&EndStandIns).unwrap(), Outcome::Done);
     assert_eq!(known(&scene), [new_web(&scene)]);
 }
+
+#[test]
+fn a_gunicorn_that_preloads_by_its_file_or_a_variable_is_refused() {
+    let mut scene = second_deploy();
+    let web = &mut scene.facts.config.services[0];
+    (web.handover, web.reload) = (Handover::Reload, Some(How::Signal("HUP".to_owned())));
+    web.command = "gunicorn shop.wsgi --bind unix:$SOCKET -c conf/web.py".to_owned();
+    scene.host.put_file(format!("{NEW}/conf/web.py"), "workers = 3\n  preload_app = True  # saves memory\n");
+    let error = scene.run(&Boot).unwrap_err();
+    assert!(error.to_string().ends_with("stays the old code, and conf/web.py preloads"), "{error}");
+    assert!(error.help().unwrap().starts_with("say `preload_app = False` in conf/web.py, or use"));
+    scene.host.put_file(format!("{NEW}/conf/web.py"), "preload_app = False\npreload_app == True\n");
+    scene.run(&Boot).unwrap();
+    scene.undo(&Boot).unwrap();
+    scene.facts.config.services[0].env.insert("GUNICORN_CMD_ARGS".to_owned(), "--preload".to_owned());
+    let error = scene.run(&Boot).unwrap_err();
+    assert!(error.to_string().ends_with("and GUNICORN_CMD_ARGS preloads"), "{error}");
+}
