@@ -64,6 +64,7 @@ impl Container {
             .args(["-M", &name])
             .arg(format!("--bind={}", self.shared.display()))
             .arg(format!("--bind-ro={}", env!("CARGO_BIN_EXE_release")))
+            .arg(format!("--bind-ro={}", env!("CARGO_TARGET_TMPDIR")))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -142,7 +143,7 @@ fn leader_of(running: &Child) -> Option<Pid> {
 fn system() -> PathBuf {
     let repository = Path::new(REPOSITORY).canonicalize().unwrap();
     ran(&mut Command::new(repository.join("scripts/test-system")));
-    repository.join(".cache/system-1")
+    repository.join(".cache/system-2")
 }
 
 #[track_caller]

@@ -10,6 +10,9 @@ mod container;
 #[path = "../services/load.rs"]
 mod load;
 mod order;
+#[expect(dead_code, reason = "the services use the rest")]
+#[path = "../services/rows.rs"]
+mod rows;
 mod server;
 #[path = "../services/site.rs"]
 #[expect(dead_code, reason = "the services use the rest")]
@@ -19,7 +22,11 @@ mod steady;
 #[path = "../suite/support/mod.rs"]
 mod support;
 mod systemd;
+mod table;
 mod tasks;
 mod timers;
 mod trial;
 mod units;
+#[expect(dead_code, reason = "the services use the rest")]
+#[path = "../services/websocket.rs"]
+mod websocket;

@@ -8,6 +8,7 @@ use crate::order;
 use crate::site::Site;
 use crate::steady;
 use crate::support::{Running, start, wait_until};
+use crate::table;
 use crate::trial::{
     LIMIT, answers, configure, configure_services, services, site, stop_and_start, survive_kills,
     switch_under_load,
@@ -111,6 +112,22 @@ fn other_programs_stay_untouched() {
     assert_eq!(server.files().len(), 2, "{:?}", server.files());
     assert!(server.files().iter().all(|file| file.contains(&current)), "{:?}", server.files());
     site.stop();
+}
+
+#[test]
+fn every_server_under_the_servers_supervisord() {
+    let mut site = table::site("supervisord");
+    let server = Supervisord::start(site.directory());
+    configure(&site, &server.manager());
+    site.before = table::with_servers(Vec::new());
+    table::switch_all(&site, "the server's supervisord");
+}
+
+#[test]
+fn every_server_under_a_private_supervisord() {
+    let mut site = table::site("supervisord");
+    site.before = table::with_servers(Vec::new());
+    table::switch_all(&site, "`supervisord`");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::order;
 use crate::site::Site;
 use crate::steady::Steady;
 use crate::support::{Client, wait_until};
+use crate::table;
 use crate::trial::{
     LIMIT, answers, configure, configure_services, give, services, site, stop_and_start, survive_kills,
     switch_under_load,
@@ -163,6 +164,27 @@ fn a_boot_brings_the_master_back(
     let master = steady.trusted_pid(site);
     site.switch().says("web reloaded by HUP");
     assert_eq!(steady.trusted_pid(site), master);
+}
+
+#[test]
+fn every_server_under_the_machines() {
+    let mut site = table::site("systemd");
+    let Some(container) = Container::boot(site.directory()) else { return };
+    site.before = table::with_servers(container.enter());
+    table::switch_all(&site, "`systemd`, the machine's");
+    drop(container);
+}
+
+#[test]
+fn every_server_under_a_users_own() {
+    let mut site = table::site("{systemd: user}");
+    let Some(container) = Container::boot(site.directory()) else { return };
+    give(&site, "1000:1000");
+    container.runs(&["loginctl", "enable-linger", "shop"]);
+    wait_for_shop(&container);
+    site.before = table::with_servers(container.enter_as_shop());
+    table::switch_all(&site, "`{systemd: user}`");
+    drop(container);
 }
 
 #[test]

@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use crate::load::Load;
 use crate::site::{Pass, Site};
-use crate::support::{Client, wait_until};
+use crate::support::{Client, times, wait_until};
 use crate::tasks::Tasks;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// How often the release is switched.
 pub(crate) fn switches() -> usize {
-    if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 }
+    times("RELEASE_TEST_SWITCHES", if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 })
 }
 
 /// A site with the lines of `manager:`, and nothing deployed.

@@ -29,6 +29,10 @@ const CLIENTS: [(Kind, bool, u64); 5] = [
     (Kind::Slow, false, 50),
 ];
 
+/// Where many services are asked at once.
+const FEW: [(Kind, bool, u64); 3] =
+    [(Kind::Page, true, 30), (Kind::Order, false, 60), (Kind::Slow, false, 200)];
+
 #[derive(Debug)]
 struct Sample {
     kind: Kind,
@@ -46,6 +50,7 @@ pub(crate) struct Load {
     clients: Vec<JoinHandle<Vec<Sample>>>,
     watcher: JoinHandle<Timeline>,
     keys: PathBuf,
+    name: String,
 }
 
 impl Load {
@@ -60,28 +65,42 @@ impl Load {
         Self::of(CLIENTS.map(|(kind, _, pause)| (kind, false, pause)), address, root)
     }
 
+    /// A few clients of one service of several that are asked at once; `name` begins their keys.
+    pub(crate) fn beside_others(name: &str, address: SocketAddr, root: &Path) -> Self {
+        Self::with_keys(name, FEW, address, root)
+    }
+
     fn of(clients: [(Kind, bool, u64); 5], address: SocketAddr, root: &Path) -> Self {
+        fs::write(root.join("shared/data/keys"), "").unwrap();
+        Self::with_keys("", clients, address, root)
+    }
+
+    fn with_keys<const N: usize>(
+        name: &str,
+        clients: [(Kind, bool, u64); N],
+        address: SocketAddr,
+        root: &Path,
+    ) -> Self {
         let keys = root.join("shared/data/keys");
-        fs::write(&keys, "").unwrap();
         let over = Arc::new(AtomicBool::new(false));
         let watcher = {
             let (over, current) = (over.clone(), root.join("current"));
             std::thread::spawn(move || Timeline::watch(&current, &over))
         };
         let clients = clients.into_iter().enumerate().map(|(number, (kind, keep_alive, pause))| {
-            let over = over.clone();
+            let (over, name) = (over.clone(), name.to_owned());
             std::thread::spawn(move || {
                 let mut client = Client::tcp(address, keep_alive);
                 let mut samples = Vec::new();
                 while !over.load(Ordering::Relaxed) {
-                    let key = (kind == Kind::Order).then(|| format!("{number}-{}", samples.len()));
+                    let key = (kind == Kind::Order).then(|| format!("{name}{number}-{}", samples.len()));
                     samples.push(ask(&mut client, kind, key));
                     std::thread::sleep(Duration::from_millis(pause));
                 }
                 samples
             })
         });
-        Self { clients: clients.collect(), over, watcher, keys }
+        Self { clients: clients.collect(), over, watcher, keys, name: name.to_owned() }
     }
 
     /// Stops asking, and adds up.
@@ -95,7 +114,8 @@ impl Load {
         for sample in &samples {
             report.judge(sample, &timeline);
         }
-        report.compare(&samples, &fs::read_to_string(self.keys).unwrap());
+        let written = fs::read_to_string(self.keys).unwrap();
+        report.compare(&samples, written.lines().filter(|key| key.starts_with(&self.name)));
         report
     }
 }
@@ -140,9 +160,9 @@ impl Report {
         }
     }
 
-    fn compare(&mut self, samples: &[Sample], written: &str) {
+    fn compare<'a>(&mut self, samples: &[Sample], written: impl Iterator<Item = &'a str>) {
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
-        for key in written.lines() {
+        for key in written {
             *times.entry(key).or_default() += 1;
         }
         self.doubled =

@@ -14,6 +14,7 @@ mod boot;
 mod broker;
 mod checks;
 mod cron;
+#[expect(dead_code, reason = "the managers use the rest")]
 mod load;
 mod ports;
 mod proof;
@@ -21,6 +22,7 @@ mod proxies;
 mod queues;
 mod servers;
 mod reload;
+mod rows;
 mod settings;
 mod site;
 mod support_proxies;

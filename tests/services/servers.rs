@@ -7,89 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::load::{Load, Report};
-use crate::site::{Pass, Site};
+use crate::rows::{ROWS, Row};
+use crate::site::Site;
 use crate::support::Client;
 use crate::websocket::{End, Websocket};
-
-/// One server, with the lines for its `release.yml`.
-struct Row {
-    name: &'static str,
-    command: &'static str,
-    pass: Pass,
-    /// How it ends open websockets, if it has any.
-    websockets: Option<End>,
-    /// Whether it finishes what is in flight when it is asked to end.
-    finishes: bool,
-    quick: bool,
-}
-
-const PLAIN: Row =
-    Row { name: "", command: "", pass: Pass::Http, websockets: None, finishes: true, quick: false };
-
-const ROWS: [Row; 12] = [
-    Row { name: "gunicorn sync", command: "gunicorn app -w 3 --bind unix:$SOCKET", ..PLAIN },
-    Row {
-        name: "gunicorn gthread",
-        command: "gunicorn app -w 2 --threads 4 --bind unix:$SOCKET",
-        quick: true,
-        ..PLAIN
-    },
-    Row {
-        name: "gunicorn, uvicorn workers",
-        command: "python -m gunicorn app:asgi -w 2 -k uvicorn_worker.UvicornWorker --bind unix:$SOCKET",
-        websockets: Some(End::Told(1012)),
-        ..PLAIN
-    },
-    Row {
-        name: "uvicorn",
-        command: "uvicorn app:asgi --uds $SOCKET",
-        websockets: Some(End::Told(1012)),
-        quick: true,
-        ..PLAIN
-    },
-    Row {
-        name: "uvicorn, 2 workers",
-        command: "uvicorn app:asgi --workers 2 --uds $SOCKET",
-        websockets: Some(End::Told(1012)),
-        ..PLAIN
-    },
-    Row {
-        name: "daphne",
-        command: "daphne -u $SOCKET app:asgi",
-        websockets: Some(End::Cut),
-        finishes: false,
-        ..PLAIN
-    },
-    Row {
-        name: "hypercorn",
-        command: "hypercorn -w 2 -b unix:$SOCKET app:asgi",
-        websockets: Some(End::Told(1011)),
-        ..PLAIN
-    },
-    Row {
-        name: "granian asgi",
-        command: "granian --interface asgi --workers 2 --uds $SOCKET app:asgi",
-        websockets: Some(End::Cut),
-        ..PLAIN
-    },
-    Row {
-        name: "granian wsgi",
-        command: "granian --interface wsgi --workers 2 --blocking-threads 4 --uds $SOCKET app:application",
-        ..PLAIN
-    },
-    Row {
-        name: "uWSGI, http-socket",
-        command: "uwsgi --http-socket $SOCKET --virtualenv $VIRTUAL_ENV --module app --processes 2 --threads 4",
-        ..PLAIN
-    },
-    Row {
-        name: "uWSGI, uwsgi protocol",
-        command: "uwsgi --socket $SOCKET --virtualenv $VIRTUAL_ENV --module app --processes 2 --threads 4",
-        pass: Pass::Uwsgi,
-        ..PLAIN
-    },
-    Row { name: "Node", command: "node server.js", finishes: false, ..PLAIN },
-];
 
 const USUAL: &str = "    health: {settle: 100ms, warm_up: 4}\n";
 

@@ -111,13 +111,21 @@ impl Site {
 
     /// nginx in front of `current`.
     pub(crate) fn nginx(&self, pass: Pass) -> Nginx {
-        let socket = self.socket();
+        self.nginx_of("web", pass)
+    }
+
+    /// nginx in front of one service of `current`.
+    pub(crate) fn nginx_of(&self, service: &str, pass: Pass) -> Nginx {
+        let socket = self.root.join(format!("current/run/{service}.sock"));
         let socket = socket.display();
         let location = match pass {
             Pass::Http => format!("proxy_pass http://unix:{socket}; proxy_set_header Host $host;"),
             Pass::Uwsgi => format!("uwsgi_pass unix:{socket}; {}", uwsgi_params()),
         };
-        Nginx::with_locations(&self.directory.path().join("nginx"), &format!("location / {{ {location} }}"))
+        Nginx::with_locations(
+            &self.directory.path().join(format!("nginx-{service}")),
+            &format!("location / {{ {location} }}"),
+        )
     }
 
     /// Where the proxy finds the service.
