@@ -2,7 +2,7 @@
 //!
 //! Only where nothing that they read at their start should change any more: migrations and packages
 //! are those of the release that serves, and its static files are put in place from the cache. The
-//! check tells whether that was right ([`confirm`]); else they are ended, and started in their turn.
+//! check tells whether that was right; else they are ended, and started in their turn.
 
 use std::path::{Path, PathBuf};
 
