@@ -10,9 +10,16 @@ use release_core::run::RunId;
 
 use super::because;
 
-/// What no configuration of this user or this machine may change in a release.
-const PLAIN: [&str; 4] =
-    ["core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "core.bigFileThreshold=8m"];
+/// What no configuration of this user or this machine may change in a release, nor in the memory that
+/// a large file takes: git maps a gigabyte of a pack at once unless it is told not to.
+const PLAIN: [&str; 6] = [
+    "core.attributesFile=/dev/null",
+    "core.autocrlf=false",
+    "core.eol=lf",
+    "core.bigFileThreshold=8m",
+    "core.packedGitWindowSize=16m",
+    "core.packedGitLimit=128m",
+];
 
 /// Calls git on one repository, as a child of one run.
 #[derive(Clone, Copy, Debug)]
