@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::site::Site;
-use crate::support::{Client, wait_until};
+use crate::support::{Client, times, wait_until};
 
 /// Longer than anything here takes, on a busy machine too.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -107,7 +107,12 @@ impl Enqueuer {
 
 /// How often the release is switched.
 pub(crate) fn switches() -> usize {
-    if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 }
+    times("RELEASE_TEST_SWITCHES", if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 })
+}
+
+/// What was enqueued, with the long task of each of so many switches.
+pub(crate) fn all_keys(keys: Vec<String>, switches: usize) -> BTreeSet<String> {
+    keys.into_iter().chain((1..=switches).map(|code| format!("long{code}"))).collect()
 }
 
 /// What `line` is about: `key code`.

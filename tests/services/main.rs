@@ -12,6 +12,8 @@ mod support;
 
 mod boot;
 mod broker;
+mod busy;
+mod celery;
 mod checks;
 mod cron;
 #[expect(dead_code, reason = "the managers use the rest")]

@@ -3,28 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::broker::{Enqueuer, LIMIT, Redis, all_done, ask, switches};
+use crate::broker::{LIMIT, Redis, all_done, switches};
+use crate::busy::{KINDS, switch_all};
 use crate::site::Site;
 use crate::support::{Client, processes, wait_until};
-
-/// The services, with the names of their lists.
-const KINDS: [(&str, &str); 5] =
-    [("huey", "huey"), ("rq", "rq"), ("dramatiq", "dramatiq"), ("django-q", "django_q"), ("poll", "poll")];
-
-/// The other ways to write their commands.
-const OTHERWISE: &str = "\
-services:
-  huey: {command: huey_consumer queues.tasks.huey -k process -w 2}
-  rq: {command: rq worker default --url $BROKER_URL}
-  dramatiq: {command: dramatiq django_dramatiq.setup queues.tasks -p 2 -t 2}
-  django-q: {command: python -u manage.py qcluster}
-  poll: {command: nice -n 1 python -u manage.py poll}
-";
 
 /// How long the task in flight takes at the switch to `code`: at the first one for longer than a switch.
 fn long(code: usize) -> u64 {
@@ -44,22 +29,11 @@ fn no_worker_loses_a_task() {
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     site.release_ignoring_interrupts(&["deploy"]).exits(0);
     assert_interrupts_reach(&site);
-    let (port, quiet) = (redis.port, Arc::new(AtomicBool::new(false)));
-    let is_quiet = quiet.clone();
-    let enqueuer = Enqueuer::start(&site, move || !is_quiet.load(Ordering::Relaxed) && is_short(port));
-    for code in 1..=switches() {
-        leave_busy(&redis, &site, code, &quiet);
-        if code == 1 {
-            append(&site, OTHERWISE);
-        }
-    }
-    let wanted = all_keys(enqueuer.stop());
+    let long: Vec<u64> = (1..=switches()).map(long).collect();
+    let tasks = switch_all(&site, &redis, &long);
     for (_, kind) in KINDS {
-        let done = all_done(&redis, &format!("done:{kind}"), &wanted);
-        assert_eq!(done.len(), wanted.len(), "{kind} did a task twice");
-        println!("| {kind} | {} | {} | 0 | 0 |", switches(), wanted.len());
+        println!("| {kind} | {} | {tasks} | 0 | 0 |", switches());
     }
-    site.assert_tidy();
     site.release(&["stop"]).exits(0);
     site.release_ignoring_interrupts(&["start"]).exits(0);
     assert_interrupts_reach(&site);
@@ -74,7 +48,7 @@ const FORKING: &str =
 fn what_a_killed_worker_leaves_behind_makes_way_for_its_successor() {
     let redis = Redis::start();
     let site = Site::of("queues");
-    append(&site, FORKING);
+    site.append(FORKING);
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     site.release(&["deploy"]).exits(0);
     let begun = "long1 0".to_owned();
@@ -110,47 +84,6 @@ pub(crate) fn family(site: &Site, service: &str) -> Vec<Pid> {
     let name = format!("RELEASE_PROGRAM={service}-");
     let found = processes::of(&site.root).into_iter().filter(|process| process.names(&name));
     found.map(|process| process.pid).collect()
-}
-
-/// RQ starts a process for each task, and is the slowest of them.
-fn is_short(port: u16) -> bool {
-    ask(port, &["llen", "rq:queue:default"])[0].parse::<usize>().unwrap() < 8
-}
-
-/// A switch while each kind of worker has a long task. At the first one nobody enqueues until the new
-/// release is live, so that workers that still take tasks then take what they do not know.
-fn leave_busy(redis: &Redis, site: &Site, code: usize, quiet: &AtomicBool) {
-    quiet.store(code == 1, Ordering::Relaxed);
-    let begun = format!("long{code} {}", code - 1);
-    let path = format!("/long?key=long{code}&seconds={}", long(code));
-    assert_eq!(Client::socket(&site.socket()).get(&path).unwrap().status, 200);
-    site.commit("revision.py", &format!("CODE = {code}\n"));
-    for (_, kind) in KINDS {
-        wait_until(&format!("{kind} has begun the long task"), LIMIT, || {
-            redis.list(&format!("begun:{kind}")).contains(&begun)
-        });
-    }
-    let deploy = site.start(&["deploy", "main"]);
-    wait_until("the new release is live", LIMIT, || {
-        Client::socket(&site.socket()).get("/healthz").unwrap().body == code.to_string()
-    });
-    quiet.store(false, Ordering::Relaxed);
-    deploy.finish().exits(0);
-    let by_new = |line: &String| line.ends_with(&format!(" {code}"));
-    for (_, kind) in KINDS {
-        let done = format!("done:{kind}");
-        wait_until(&format!("the new {kind} works"), LIMIT, || redis.list(&done).iter().any(by_new));
-        wait_until(&format!("the old {kind} has finished"), LIMIT, || redis.list(&done).contains(&begun));
-    }
-}
-
-fn append(site: &Site, text: &str) {
-    let file = site.root.join("release.yml");
-    fs::write(&file, fs::read_to_string(&file).unwrap() + text).unwrap();
-}
-
-fn all_keys(keys: Vec<String>) -> BTreeSet<String> {
-    keys.into_iter().chain((1..=switches()).map(|code| format!("long{code}"))).collect()
 }
 
 /// Fails the test if a service was started with an ignored signal that it may be ended by.

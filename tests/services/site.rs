@@ -66,6 +66,12 @@ impl Site {
         fs::write(self.root.join("release.yml"), text).unwrap();
     }
 
+    /// Adds to the server's own `release.yml`.
+    pub(crate) fn append(&self, more: &str) {
+        let file = self.root.join("release.yml");
+        fs::write(&file, fs::read_to_string(&file).unwrap() + more).unwrap();
+    }
+
     /// Starts `release`.
     pub(crate) fn start(&self, words: &[&str]) -> Running {
         self.start_program(&[&[env!("CARGO_BIN_EXE_release")], words].concat())

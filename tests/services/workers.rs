@@ -1,26 +1,15 @@
 //! Queue workers by `overlap` and a beat by `replace`: no task lost, never two beats.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::time::Instant;
 
 use rustix::process::{Signal, kill_process};
 
-use crate::broker::{Enqueuer, LIMIT, Redis, all_done, free_port, switches};
+use crate::broker::{LIMIT, Redis, free_port, switches};
+use crate::celery;
 use crate::queues::{family, master};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
-
-/// One of its services runs twice, each with a node name of its own.
-const TWICE: &str = "\
-services:
-  worker:
-    command: celery -A tasks worker -l info -c 1 -n w$INSTANCE@%h --max-tasks-per-child 20
-    instances: 2
-    handover: overlap
-    health: {settle: 2s}
-    stop: [TERM 1m, INT 10s, KILL]
-";
 
 #[test]
 fn celery() {
@@ -42,50 +31,10 @@ fn celery_over_amqp() {
 /// Switches under load; what was done stands in `redis`, and the tasks come by `broker`.
 fn switch_celery(redis: &Redis, broker: &str) {
     let site = Site::of("workers");
-    site.overriding(TWICE);
     let variables = format!("BROKER_URL={broker}\nSTORE_URL={}\n", redis.url());
     fs::write(site.root.join("shared/.env"), variables).unwrap();
-    site.switch();
-    let enqueuer = Enqueuer::start(&site, || true);
-    for code in 1..=switches() {
-        let long = format!("long{code} {}", code - 1);
-        let path = format!("/long?key=long{code}&seconds=5");
-        assert_eq!(Client::socket(&site.socket()).get(&path).unwrap().status, 200);
-        wait_until("a worker has begun the long task", LIMIT, || redis.list("begun").contains(&long));
-        site.commit("revision.py", &format!("CODE = {code}\n"));
-        site.release(&["deploy", "main"]).exits(0);
-        let by_new = |line: &String| line.ends_with(&format!(" {code}"));
-        wait_until("the new worker works", LIMIT, || redis.list("done").iter().any(by_new));
-        wait_until("the old worker has finished the long task", LIMIT, || redis.list("done").contains(&long));
-        let log = site.root.join(".release/log").join(site.current()).join("hand-over.log");
-        assert_eq!(fs::read_to_string(log).unwrap_or_default(), "", "each worker took the order");
-    }
-    let wanted = all_keys(enqueuer.stop());
-    let twice = all_done(redis, "done", &wanted).len() - wanted.len();
-    assert_eq!(twice, 0, "tasks were done twice");
-    let silence = beat_silence(redis);
-    println!(
-        "celery: {} switches, {} tasks, none lost, none twice; beat silent for {silence:.1} s at most",
-        switches(),
-        wanted.len()
-    );
-    site.assert_tidy();
+    println!("celery: {}", celery::switch_all(&site, redis, switches()));
     site.stop();
-}
-
-/// What was enqueued, with the long tasks.
-fn all_keys(keys: Vec<String>) -> BTreeSet<String> {
-    keys.into_iter().chain((1..=switches()).map(|code| format!("long{code}"))).collect()
-}
-
-/// The longest time without a tick, in seconds; fails the test if two beats ticked at once.
-fn beat_silence(redis: &Redis) -> f64 {
-    let ticks: Vec<f64> = redis.list("ticks").iter().map(|tick| tick.parse().unwrap()).collect();
-    let lived = ticks.last().unwrap() - ticks[0];
-    // One tick a second: each start of a beat may add one.
-    let most = lived + switches() as f64 + 2.0;
-    assert!((ticks.len() as f64) <= most, "{} ticks in {lived:.1} s: two beats ran", ticks.len());
-    ticks.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
 }
 
 #[test]
@@ -177,12 +126,11 @@ fn an_optional_consumer_waits_for_its_broker() {
     let (redis, port) = (Redis::start(), free_port());
     let site = Site::of("workers");
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
-    let file = site.root.join("release.yml");
     let consumer = format!(
         "services:\n  consumer:\n    command: python consumer.py\n    handover: overlap\n    optional: true\n    \
          env: {{BROKER_URL: \"redis://127.0.0.1:{port}/0\"}}\n"
     );
-    fs::write(&file, fs::read_to_string(&file).unwrap() + &consumer).unwrap();
+    site.append(&consumer);
     site.release(&["deploy"]).exits(0).says("consumer");
     assert_eq!(Client::socket(&site.socket()).get("/healthz").unwrap().status, 200);
     // By itself supervisord gives up after four attempts.
