@@ -2,14 +2,21 @@
 //! machine's and a user's; a supervisord that runs other programs too; and the change from one to another.
 //!
 //! The container needs root: without it those tests say so and prove nothing. `RELEASE_TEST_ALL=1` makes ten
-//! switches of each.
+//! switches of each, and tries queue workers under each manager.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run belong into its output")]
 
+#[path = "../services/broker.rs"]
+mod broker;
+#[path = "../services/busy.rs"]
+mod busy;
+#[path = "../services/celery.rs"]
+mod celery;
 mod container;
 #[path = "../services/load.rs"]
 mod load;
 mod order;
+mod packages;
 #[expect(dead_code, reason = "the services use the rest")]
 #[path = "../services/rows.rs"]
 mod rows;
@@ -30,3 +37,4 @@ mod units;
 #[expect(dead_code, reason = "the services use the rest")]
 #[path = "../services/websocket.rs"]
 mod websocket;
+mod workers;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::order;
+use crate::packages;
 use crate::site::Site;
 use crate::steady;
 use crate::support::{Running, start, wait_until};
@@ -13,6 +14,7 @@ use crate::trial::{
     LIMIT, answers, configure, configure_services, services, site, stop_and_start, survive_kills,
     switch_under_load,
 };
+use crate::workers;
 
 /// A supervisord in a directory of its own, which includes what others put into `conf.d`.
 struct Supervisord {
@@ -119,15 +121,32 @@ fn every_server_under_the_servers_supervisord() {
     let mut site = table::site("supervisord");
     let server = Supervisord::start(site.directory());
     configure(&site, &server.manager());
-    site.before = table::with_servers(Vec::new());
+    site.before = packages::with("servers", Vec::new());
     table::switch_all(&site, "the server's supervisord");
 }
 
 #[test]
 fn every_server_under_a_private_supervisord() {
     let mut site = table::site("supervisord");
-    site.before = table::with_servers(Vec::new());
+    site.before = packages::with("servers", Vec::new());
     table::switch_all(&site, "`supervisord`");
+}
+
+/// A supervisord that runs the site, which is where we are.
+fn under_the_servers(site: &Site) -> Option<(Supervisord, Vec<String>)> {
+    let server = Supervisord::start(site.directory());
+    configure(site, &server.manager());
+    Some((server, Vec::new()))
+}
+
+#[test]
+fn every_worker_under_the_servers_supervisord() {
+    workers::others("the server's supervisord", under_the_servers);
+}
+
+#[test]
+fn every_worker_under_the_servers_supervisord_celery() {
+    workers::celery("the server's supervisord", under_the_servers);
 }
 
 #[test]

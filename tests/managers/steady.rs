@@ -3,10 +3,11 @@
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
+use crate::broker::switches;
 use crate::load::Load;
 use crate::site::Site;
 use crate::support::{Client, wait_until};
-use crate::trial::{LIMIT, configure_services, pid_of, services, stop_and_start, switches};
+use crate::trial::{LIMIT, configure_services, pid_of, services, stop_and_start};
 
 /// A `web` at a port of this machine, under one manager.
 pub(crate) struct Steady {

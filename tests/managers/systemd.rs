@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use crate::container::Container;
 use crate::load::Load;
 use crate::order;
+use crate::packages;
 use crate::site::Site;
 use crate::steady::Steady;
 use crate::support::{Client, wait_until};
@@ -13,6 +14,7 @@ use crate::trial::{
     LIMIT, answers, configure, configure_services, give, services, site, stop_and_start, survive_kills,
     switch_under_load,
 };
+use crate::workers;
 
 /// The units of the site that run, or have failed.
 fn units(container: &Container) -> Vec<String> {
@@ -170,7 +172,7 @@ fn a_boot_brings_the_master_back(
 fn every_server_under_the_machines() {
     let mut site = table::site("systemd");
     let Some(container) = Container::boot(site.directory()) else { return };
-    site.before = table::with_servers(container.enter());
+    site.before = packages::with("servers", container.enter());
     table::switch_all(&site, "`systemd`, the machine's");
     drop(container);
 }
@@ -182,9 +184,48 @@ fn every_server_under_a_users_own() {
     give(&site, "1000:1000");
     container.runs(&["loginctl", "enable-linger", "shop"]);
     wait_for_shop(&container);
-    site.before = table::with_servers(container.enter_as_shop());
+    site.before = packages::with("servers", container.enter_as_shop());
     table::switch_all(&site, "`{systemd: user}`");
     drop(container);
+}
+
+/// A container whose systemd runs the site, with the words before a command there.
+fn under_the_machines(site: &Site) -> Option<(Container, Vec<String>)> {
+    configure(site, "systemd");
+    let container = Container::boot(site.directory())?;
+    let before = container.enter();
+    Some((container, before))
+}
+
+/// The same by a user's.
+fn under_a_users_own(site: &Site) -> Option<(Container, Vec<String>)> {
+    configure(site, "{systemd: user}");
+    let container = Container::boot(site.directory())?;
+    give(site, "1000:1000");
+    container.runs(&["loginctl", "enable-linger", "shop"]);
+    wait_for_shop(&container);
+    let before = container.enter_as_shop();
+    Some((container, before))
+}
+
+#[test]
+fn every_worker_under_the_machines() {
+    workers::others("`systemd`, the machine's", under_the_machines);
+}
+
+#[test]
+fn every_worker_under_the_machines_celery() {
+    workers::celery("`systemd`, the machine's", under_the_machines);
+}
+
+#[test]
+fn every_worker_under_a_users_own() {
+    workers::others("`{systemd: user}`", under_a_users_own);
+}
+
+#[test]
+fn every_worker_under_a_users_own_celery() {
+    workers::celery("`{systemd: user}`", under_a_users_own);
 }
 
 #[test]

@@ -7,17 +7,13 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::broker::switches;
 use crate::load::Load;
 use crate::site::{Pass, Site};
-use crate::support::{Client, times, wait_until};
+use crate::support::{Client, wait_until};
 use crate::tasks::Tasks;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
-
-/// How often the release is switched.
-pub(crate) fn switches() -> usize {
-    times("RELEASE_TEST_SWITCHES", if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 })
-}
 
 /// A site with the lines of `manager:`, and nothing deployed.
 pub(crate) fn site() -> Site {
@@ -39,9 +35,7 @@ pub(crate) fn configure(site: &Site, manager: &str) {
 /// The same, with `services`, as lines of YAML.
 pub(crate) fn configure_services(site: &Site, manager: &str, services: &str) {
     configure(site, manager);
-    let file = site.root.join("release.yml");
-    let text = fs::read_to_string(&file).unwrap();
-    fs::write(file, format!("{text}services: {services}\n")).unwrap();
+    site.append(&format!("services: {services}\n"));
 }
 
 /// Makes everything of the site `user`'s, by number.
