@@ -15,8 +15,8 @@ mod broker;
 mod busy;
 mod celery;
 mod checks;
+mod crossed;
 mod cron;
-#[expect(dead_code, reason = "the managers use the rest")]
 mod load;
 mod ports;
 mod proof;

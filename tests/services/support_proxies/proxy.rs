@@ -41,18 +41,22 @@ impl Proxy {
         let file = site.generate(self.name());
         let home = site.directory().join(format!("{}-home", self.name()));
         fs::create_dir_all(&home).unwrap();
-        let command = match self {
-            Proxy::Nginx => nginx(&home, &file),
-            Proxy::Caddy => caddy(&home, &file),
-            Proxy::Haproxy => haproxy(&file),
-            Proxy::Apache => apache(&home, &file),
-        };
-        let mut running = site.run(command);
+        let mut running = site.run(self.command(&home, &file));
         wait_until(&format!("{} listens", self.name()), Duration::from_secs(20), || {
             assert!(!running.is_over(), "{} ended: {}{}", self.name(), running.output(), running.errors());
             TcpStream::connect(site.address).is_ok()
         });
         running
+    }
+
+    /// Runs it with the sites of `file`, and all else below `home`.
+    pub(crate) fn command(self, home: &Path, file: &Path) -> Command {
+        match self {
+            Proxy::Nginx => nginx(home, file),
+            Proxy::Caddy => caddy(home, file),
+            Proxy::Haproxy => haproxy(file),
+            Proxy::Apache => apache(home, file),
+        }
     }
 
     /// The program's own version.
@@ -108,8 +112,18 @@ fn haproxy(file: &Path) -> Command {
 }
 
 fn apache(home: &Path, file: &Path) -> Command {
-    const MODULES: [&str; 9] =
-        ["mpm_event", "authz_core", "alias", "headers", "proxy", "proxy_http", "rewrite", "ssl", "mime"];
+    const MODULES: [&str; 10] = [
+        "mpm_event",
+        "authz_core",
+        "alias",
+        "headers",
+        "proxy",
+        "proxy_http",
+        "proxy_uwsgi",
+        "rewrite",
+        "ssl",
+        "mime",
+    ];
     let modules: String = MODULES
         .iter()
         .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
