@@ -41,7 +41,7 @@ fn the_crontab_has_the_lines_of_the_active_release_and_all_that_others_wrote() {
     let first = server.crontab();
     assert!(first.starts_with(MINE), "{}", String::from_utf8_lossy(&first));
     let old = ["stay", "move", "go"].map(|name| server.line(name));
-    server.release(&["deploy", "--force"]).exits(0).says("the crontab has them");
+    server.release(&["deploy", "--force", "--json"]).exits(0).says("the crontab has them");
     assert_eq!(server.crontab(), first);
 
     server.commit(SECOND, BROKEN);
