@@ -106,7 +106,8 @@ fn lines(proxy: Proxy, site: &Site, Front { row, address }: &Front) -> String {
     match proxy {
         Proxy::Nginx => unreachable!("`servers` has it"),
         Proxy::Caddy => format!(
-            "http://{address} {{\n\tbind {}\n\treverse_proxy unix/{socket} {{\n\t\ttransport http {{\n\t\t\tkeepalive off\n\t\t}}\n\t}}\n}}\n",
+            "http://:{} {{\n\tbind {}\n\treverse_proxy unix/{socket} {{\n\t\ttransport http {{\n\t\t\tkeepalive off\n\t\t}}\n\t}}\n}}\n",
+            address.port(),
             address.ip()
         ),
         Proxy::Haproxy => format!(
