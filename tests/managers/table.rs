@@ -18,11 +18,6 @@ fn rows() -> Vec<&'static Row> {
     ROWS.iter().filter(|row| all || row.quick).collect()
 }
 
-/// `gunicorn, uvicorn workers` as the name of a service.
-fn service(row: &Row) -> String {
-    row.name.to_lowercase().replace(", ", "-").replace(' ', "-")
-}
-
 /// A site with a service for each row, under `manager`; nothing is deployed.
 pub(crate) fn site(manager: &str) -> Site {
     let site = Site::of("servers");
@@ -38,15 +33,15 @@ fn lines(row: &Row) -> String {
     let command = row.command.replace("$VIRTUAL_ENV", &packages::of("servers").display().to_string());
     // All of them boot at once.
     let health = "{settle: 100ms, warm_up: 4, timeout: 3m}";
-    format!("  {}: {{command: \"{command}\", health: {health}}}\n", service(row))
+    format!("  {}: {{command: \"{command}\", health: {health}}}\n", row.service())
 }
 
 /// Switches under load, and prints a row for each server.
 pub(crate) fn switch_all(site: &Site, manager: &str) {
     site.release(&["deploy", "main"]).exits(0);
-    let proxies: Vec<_> = rows().iter().map(|row| site.nginx_of(&service(row), row.pass)).collect();
+    let proxies: Vec<_> = rows().iter().map(|row| site.nginx_of(&row.service(), row.pass)).collect();
     let ask = |(row, proxy): (&&Row, &crate::support::nginx::Nginx)| {
-        Load::beside_others(&service(row), proxy.address, &site.root)
+        Load::beside_others(&row.service(), proxy.address, &site.root)
     };
     let loads: Vec<Load> = rows().iter().zip(&proxies).map(ask).collect();
     let started = Instant::now();

@@ -18,13 +18,6 @@ struct Front {
     address: SocketAddr,
 }
 
-impl Front {
-    /// `gunicorn, uvicorn workers` as the name of a service.
-    fn service(row: &Row) -> String {
-        row.name.to_lowercase().replace(", ", "-").replace(' ', "-")
-    }
-}
-
 #[test]
 fn no_server_loses_a_request_behind_another_proxy() {
     if !all() {
@@ -37,7 +30,7 @@ fn no_server_loses_a_request_behind_another_proxy() {
         fs::write(site.root.join("shared/data/keys"), "").unwrap();
         let fronts = fronts(proxy);
         let running = started(proxy, &site, &fronts);
-        let ask = |front: &Front| Load::beside_others(&Front::service(front.row), front.address, &site.root);
+        let ask = |front: &Front| Load::beside_others(&front.row.service(), front.address, &site.root);
         let loads: Vec<Load> = fronts.iter().map(ask).collect();
         (0..switches).for_each(|_| drop(site.switch()));
         let reports: Vec<_> = loads.into_iter().map(Load::stop).collect();
@@ -58,7 +51,7 @@ fn deployed() -> Site {
     fs::set_permissions(site.directory(), fs::Permissions::from_mode(0o755)).unwrap();
     let health = "{settle: 100ms, warm_up: 4, timeout: 3m}";
     let lines = |row: &Row| {
-        let (name, command) = (Front::service(row), row.command);
+        let (name, command) = (row.service(), row.command);
         format!("  {name}: {{command: \"{command}\", umask: \"000\", health: {health}}}\n")
     };
     // The fixture's own `web` stands for none of them.
@@ -100,7 +93,7 @@ const HAPROXY: &str = "global\n    maxconn 4096\ndefaults\n    mode http\n    ti
 
 /// What the generated files say, for one server of several.
 fn lines(proxy: Proxy, site: &Site, Front { row, address }: &Front) -> String {
-    let name = Front::service(row);
+    let name = row.service();
     let socket = site.root.join(format!("current/run/{name}.sock"));
     let socket = socket.display();
     match proxy {

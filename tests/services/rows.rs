@@ -15,6 +15,13 @@ pub(crate) struct Row {
     pub(crate) quick: bool,
 }
 
+impl Row {
+    /// `gunicorn, uvicorn workers` as the name of a service.
+    pub(crate) fn service(&self) -> String {
+        self.name.to_lowercase().replace(", ", "-").replace(' ', "-")
+    }
+}
+
 const PLAIN: Row =
     Row { name: "", command: "", pass: Pass::Http, websockets: None, finishes: true, quick: false };
 
