@@ -4,6 +4,7 @@ mod human;
 mod json;
 mod log_file;
 mod plain;
+mod told;
 
 use std::io::{IsTerminal, Write};
 
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use log_file::LogFile;
+use told::Told;
 
 use crate::error::Error;
 
@@ -28,9 +30,9 @@ impl Screen {
         let observer: Box<dyn Observer + Send + Sync> = if json {
             Box::new(json::Json)
         } else if std::io::stdout().is_terminal() {
-            Box::new(human::Human::new())
+            Box::new(Told::on(human::Human::new()))
         } else {
-            Box::new(plain::Plain)
+            Box::new(Told::on(plain::Plain))
         };
         Self { json, observer }
     }
