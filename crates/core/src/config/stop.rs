@@ -1,9 +1,48 @@
 //! `stop:` of a service: a ladder of signals with patience.
 
+use serde::{Deserialize, Serialize};
 use serde_yaml::Value;
 
+use super::Wait;
 use super::fields::{Fields, Report, name};
-use super::{Rung, Stop, Wait};
+
+/// How a process is asked to end: one signal after the other, and KILL at the end of all patience.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Rungs")]
+pub struct Stop(pub Vec<Rung>);
+
+/// Records of releases from before there were ladders hold a single signal.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rungs {
+    One(Rung),
+    Ladder(Vec<Rung>),
+}
+
+impl From<Rungs> for Stop {
+    fn from(rungs: Rungs) -> Self {
+        match rungs {
+            Rungs::One(rung) => Self(vec![rung]),
+            Rungs::Ladder(ladder) => Self(ladder),
+        }
+    }
+}
+
+/// A signal, and how long it may take until it has worked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// Such as `TERM`.
+    pub signal: String,
+    /// How long the process may take then.
+    pub wait: Wait,
+}
+
+impl Stop {
+    /// A single signal.
+    pub fn one(signal: &str, wait: Wait) -> Self {
+        Self(vec![Rung { signal: signal.to_owned(), wait }])
+    }
+}
 
 const SIGNALS: [&str; 6] = ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2"];
 /// How long a signal may take where nothing is said.
