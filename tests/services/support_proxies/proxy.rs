@@ -111,6 +111,11 @@ fn haproxy(file: &Path) -> Command {
     command
 }
 
+/// Threads for every client, in children that stay: Apache closes kept connections where all threads of a child
+/// are busy and where it ends one that is idle, with or without a switch (docs/proxies.md).
+const THREADS: &str = "ThreadLimit 128\nThreadsPerChild 128\nStartServers 2\nServerLimit 2\n\
+                       MaxRequestWorkers 256\nMinSpareThreads 1\nMaxSpareThreads 256\n";
+
 fn apache(home: &Path, file: &Path) -> Command {
     const MODULES: [&str; 10] = [
         "mpm_event",
@@ -132,7 +137,7 @@ fn apache(home: &Path, file: &Path) -> Command {
     // As root, Apache wants another user for its workers.
     let user = if rustix::process::geteuid().is_root() { "User www-data\nGroup www-data\n" } else { "" };
     let main = format!(
-        "{modules}ServerRoot {at}\nPidFile {at}/pid\nErrorLog {at}/error.log\nDefaultRuntimeDir {at}\n\
+        "{modules}{THREADS}ServerRoot {at}\nPidFile {at}/pid\nErrorLog {at}/error.log\nDefaultRuntimeDir {at}\n\
          ServerName localhost\nTypesConfig /etc/mime.types\n{user}<Directory />\n    Require all denied\n\
          </Directory>\nInclude {site}\n"
     );
