@@ -1,8 +1,7 @@
 //! Every kind of service, with the real programs, under load while it is switched.
 //!
 //! A quick subset runs by default; `RELEASE_TEST_ALL=1` runs every row of `docs/services.md`, with
-//! ten switches each; `RELEASE_TEST_SERVER=daphne,Node` those that are named;
-//! `RELEASE_TEST_AMQP=amqp://guest:guest@127.0.0.1:5672//` Celery with that RabbitMQ.
+//! ten switches each; `RELEASE_TEST_SERVER=daphne,Node` those that are named.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run belong into its output")]
 
@@ -22,6 +21,7 @@ mod ports;
 mod proof;
 mod proxies;
 mod queues;
+mod rabbitmq;
 mod servers;
 mod reload;
 mod rows;

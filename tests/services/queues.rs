@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::broker::{LIMIT, Redis, all_done, switches};
 use crate::busy::{KINDS, switch_all};
+use crate::rabbitmq::RabbitMq;
 use crate::site::Site;
 use crate::support::{Client, processes, wait_until};
 
@@ -24,15 +25,29 @@ fn long(code: usize) -> u64 {
 
 #[test]
 fn no_worker_loses_a_task() {
-    let redis = Redis::start();
+    switch_workers(&Redis::start(), "Redis", "");
+}
+
+/// As Dramatiq can; the other kinds stay with Redis beside it.
+#[test]
+fn no_worker_loses_a_task_over_amqp() {
+    if let Some(rabbitmq) = RabbitMq::if_all() {
+        switch_workers(&Redis::start(), "RabbitMQ", &format!("AMQP_URL={}\n", rabbitmq.url()));
+    }
+}
+
+/// Switches under load; what was done stands in `redis`, and `dramatiq` takes its tasks by what `variables` say.
+fn switch_workers(redis: &Redis, dramatiq: &str, variables: &str) {
     let site = Site::of("queues");
-    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    let variables = format!("BROKER_URL={}\n{variables}", redis.url());
+    fs::write(site.root.join("shared/.env"), variables).unwrap();
     site.release_ignoring_interrupts(&["deploy"]).exits(0);
     assert_interrupts_reach(&site);
     let long: Vec<u64> = (1..=switches()).map(long).collect();
-    let tasks = switch_all(&site, &redis, &long);
+    let tasks = switch_all(&site, redis, &long);
     for (_, kind) in KINDS {
-        println!("| {kind} | {} | {tasks} | 0 | 0 |", switches());
+        let broker = if kind == "dramatiq" { dramatiq } else { "Redis" };
+        println!("| {kind} | {broker} | {} | {tasks} | 0 | 0 |", switches());
     }
     site.release(&["stop"]).exits(0);
     site.release_ignoring_interrupts(&["start"]).exits(0);

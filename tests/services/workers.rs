@@ -8,6 +8,7 @@ use rustix::process::{Signal, kill_process};
 use crate::broker::{LIMIT, Redis, free_port, switches};
 use crate::celery;
 use crate::queues::{family, master};
+use crate::rabbitmq::RabbitMq;
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -17,14 +18,10 @@ fn celery() {
     switch_celery(&redis, &redis.url());
 }
 
-/// With the RabbitMQ at `RELEASE_TEST_AMQP`, whose queues are empty: `amqp://guest:guest@127.0.0.1:5672//`.
 #[test]
 fn celery_over_amqp() {
-    match std::env::var("RELEASE_TEST_AMQP") {
-        Ok(url) => switch_celery(&Redis::start(), &url),
-        Err(_) => {
-            println!("celery over AMQP is tried with RELEASE_TEST_AMQP=amqp://guest:guest@127.0.0.1:5672//")
-        }
+    if let Some(rabbitmq) = RabbitMq::if_all() {
+        switch_celery(&Redis::start(), &rabbitmq.url());
     }
 }
 
