@@ -88,6 +88,7 @@ fn what_a_reload_cannot_do_is_refused() {
         ("gunicorn app --preload --bind unix:$SOCKET", "what its master has preloaded stays the old code"),
         ("uvicorn app:asgi --uds $SOCKET", "it is not known what makes its master load new code"),
         ("gunicorn app --bind 127.0.0.1:8000", "does not use $SOCKET"),
+        (&format!("{UWSGI} --master-fifo /run/shop.fifo"), "would take its fifo over"),
     ] {
         site.configure(command, RELOAD);
         site.release(&["deploy"]).exits(2).says(why).says("help:");

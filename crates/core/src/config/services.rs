@@ -153,6 +153,10 @@ pub(super) fn check_whole(services: &[Service], report: &mut Report<'_>) {
                 ".reload: on that signal its server loads no new code as the process that it is",
                 "take it away, as gunicorn and uWSGI load it on HUP; or use `handover: socket`",
             )),
+            Handover::Reload if shares_fifo(service) => Some((
+                ".command: a release that is booted beside its master would take its fifo over",
+                "give each its own: `--master-fifo $SOCKET.fifo`, with `reload: sh -c 'echo r > $SOCKET.fifo'`",
+            )),
             Handover::Socket | Handover::Overlap | Handover::Replace if service.reload.is_some() => {
                 Some((".reload: nobody is reloaded", "say `handover: reload` too, or take it away"))
             }
@@ -181,6 +185,16 @@ fn is_wrong_signal(service: &Service) -> bool {
     let Some(Reload::Signal(signal)) = &service.reload else { return false };
     let words = shell_words::split(&service.command).unwrap_or_default();
     Server::of(&words).reload_signal().is_some_and(|usual| usual != signal)
+}
+
+/// Whether its master takes orders by a file that the next process of the service makes anew: uWSGI's.
+fn shares_fifo(service: &Service) -> bool {
+    const OWN: [&str; 4] = ["$SOCKET", "${SOCKET}", "$RELEASE_PROGRAM", "${RELEASE_PROGRAM}"];
+    let words = service.words();
+    let Some(at) = words.iter().position(|word| word.starts_with("--master-fifo")) else { return false };
+    // The path is in the same word or in the next one.
+    let path = words[at].strip_prefix("--master-fifo=").or(words.get(at + 1).map(String::as_str));
+    !path.is_some_and(|path| OWN.iter().any(|own| path.contains(own)))
 }
 
 /// What to write for a server that has a port of its own, which two generations cannot share.

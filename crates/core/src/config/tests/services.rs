@@ -40,6 +40,8 @@ fn a_master_is_reloaded_by_what_its_server_knows_or_by_what_is_said() {
     let touch = web(&format!("{gunicorn}, reload: touch shared/x")).unwrap();
     assert_eq!(touch, Some(Reload::Command("touch shared/x".to_owned())));
     assert_eq!(web("command: \"gunicorn a --bind unix:$SOCKET\"").unwrap(), None);
+    let fifo = web("command: \"uwsgi -s $SOCKET --master-fifo=${SOCKET}.fifo\", handover: reload");
+    assert_eq!(fifo.unwrap(), signal("HUP"));
     for (text, problem) in [
         (
             "command: uvicorn a --uds $SOCKET, handover: reload",
@@ -60,6 +62,11 @@ fn a_master_is_reloaded_by_what_its_server_knows_or_by_what_is_said() {
             "command: \"gunicorn a --bind unix:$SOCKET\", handover: reload, reload: sudo systemctl reload shop",
             "services.web.reload: a unit of another is not started by `release`, so nothing proves what it loads \
              (help: make the unit's command this service's own, and say `reload: HUP` or `reload: kill -HUP $PID`)",
+        ),
+        (
+            "command: uwsgi -s $SOCKET --master-fifo $RELEASE_ROOT/fifo, handover: reload, reload: \"sh -c 'echo r > x'\"",
+            "services.web.command: a release that is booted beside its master would take its fifo over (help: give each \
+             its own: `--master-fifo $SOCKET.fifo`, with `reload: sh -c 'echo r > $SOCKET.fifo'`)",
         ),
         (
             "command: uvicorn a --uds $SOCKET, reload: HUP",
