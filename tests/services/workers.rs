@@ -1,7 +1,8 @@
 //! Queue workers by `overlap` and a beat by `replace`: no task lost, never two beats.
 
 use std::fs;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
@@ -10,7 +11,7 @@ use crate::celery;
 use crate::queues::{family, master};
 use crate::rabbitmq::RabbitMq;
 use crate::site::Site;
-use crate::support::{Client, wait_until};
+use crate::support::{Client, processes, wait_until};
 
 #[test]
 fn celery() {
@@ -103,14 +104,37 @@ fn a_switch_while_the_broker_is_away_says_so_and_does_not_hang() {
     site.stop();
 }
 
+/// Longer than one question waits for its answers.
+const LATE: Duration = Duration::from_secs(4);
+
+#[test]
+fn a_worker_that_answers_late_takes_the_order_too() {
+    let redis = Redis::start();
+    let site = Site::of("workers");
+    fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
+    site.switch();
+    let slow = master(&site, "slow").unwrap();
+    site.commit("revision.py", "CODE = 1\n");
+    kill_process(slow, Signal::STOP).unwrap();
+    let deploy = site.start(&["deploy", "main"]);
+    let asks = || processes::of(&site.root).iter().any(|process| process.command.contains("release-quiesce"));
+    wait_until("the old workers are asked", LIMIT, asks);
+    thread::sleep(LATE);
+    kill_process(slow, Signal::CONT).unwrap();
+    deploy.finish().exits(0);
+    let log = site.root.join(".release/log").join(site.current()).join("hand-over.log");
+    assert_eq!(fs::read_to_string(log).unwrap_or_default(), "", "each worker took the order");
+    site.stop();
+}
+
 #[test]
 fn a_killed_celery_leaves_no_child_behind() {
     let redis = Redis::start();
     let site = Site::of("workers");
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     site.switch();
+    wait_until("it has children", LIMIT, || family(&site, "worker").len() > 2);
     let old = family(&site, "worker");
-    assert!(old.len() > 2, "it has children: {old:?}");
     kill_process(master(&site, "worker").unwrap(), Signal::KILL).unwrap();
     wait_until("all of it is gone", LIMIT, || family(&site, "worker").iter().all(|pid| !old.contains(pid)));
     assert_eq!(Client::socket(&site.socket()).get("/work?key=after").unwrap().status, 200);

@@ -13,6 +13,8 @@ from celery.utils.nodenames import default_nodename, host_format
 
 MARK = "@release-celery:"
 ANSWER = 2.0
+# A busy machine lets a worker answer late, and what it answers to an earlier question counts for nothing.
+ATTEMPTS = 4
 PAUSE = 0.05
 
 
@@ -21,20 +23,28 @@ class Nodes:
         self.app, self.names = app, names
 
     def ask(self, order, names=None, **arguments):
-        names = self.names if names is None else names
-        replies = self.app.control.broadcast(
-            order, arguments, destination=names, reply=True, timeout=ANSWER, limit=len(names)
-        )
-        return {name: reply for replied in replies or [] for name, reply in replied.items()}
+        silent, replies = list(self.names if names is None else names), {}
+        for _ in range(ATTEMPTS):
+            if not silent:
+                break
+            came = self.app.control.broadcast(
+                order, arguments, destination=silent, reply=True, timeout=ANSWER, limit=len(silent)
+            )
+            for reply in came or []:
+                replies.update(reply)
+            silent = [name for name in silent if name not in replies]
+        return replies
 
 
 def stop_consuming(nodes):
     queues = nodes.ask("active_queues")
+
+    def cancelled(name):
+        consumed = [queue["name"] for queue in queues[name] or []]
+        return all([nodes.ask("cancel_consumer", [name], queue=queue) for queue in consumed])
+
     # One that does not answer is left to its signal.
-    nodes.names = list(queues)
-    for name, consumed in queues.items():
-        for queue in consumed or []:
-            nodes.ask("cancel_consumer", [name], queue=queue["name"])
+    nodes.names = [name for name in queues if cancelled(name)]
 
 
 def wait(nodes, patience):
@@ -45,9 +55,11 @@ def wait(nodes, patience):
         now = {name: sorted(task["id"] for task in tasks) for name, tasks in active.items()}
 
         def settled(name):
+            if name not in active or name not in reserved:
+                return False
             # What waits behind children that are all busy for long goes back to the queue.
-            full = len(now.get(name, ())) >= pools.get(name, {}).get("max-concurrency", 0) > 0
-            return not reserved.get(name) or full and now.get(name) == before.get(name)
+            full = len(now[name]) >= pools.get(name, {}).get("max-concurrency", 0) > 0
+            return not reserved[name] or full and now[name] == before.get(name)
 
         if all(map(settled, nodes.names)):
             return True
