@@ -17,6 +17,7 @@ mod container;
 mod load;
 mod order;
 mod packages;
+mod reloads;
 #[expect(dead_code, reason = "the services use the rest")]
 #[path = "../services/rows.rs"]
 mod rows;

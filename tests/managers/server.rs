@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::order;
 use crate::packages;
+use crate::reloads;
 use crate::site::Site;
 use crate::steady;
 use crate::support::{Running, start, wait_until};
@@ -130,6 +131,19 @@ fn every_server_under_a_private_supervisord() {
     let mut site = table::site("supervisord");
     site.before = packages::with("servers", Vec::new());
     table::switch_all(&site, "`supervisord`");
+}
+
+#[test]
+fn every_reload_under_the_servers_supervisord() {
+    let site = reloads::site("supervisord");
+    let server = Supervisord::start(site.directory());
+    configure(&site, &server.manager());
+    reloads::switch_all(site, "the server's supervisord", Vec::new());
+}
+
+#[test]
+fn every_reload_under_a_private_supervisord() {
+    reloads::switch_all(reloads::site("supervisord"), "`supervisord`", Vec::new());
 }
 
 /// A supervisord that runs the site, which is where we are.

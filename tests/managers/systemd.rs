@@ -6,6 +6,7 @@ use crate::container::Container;
 use crate::load::Load;
 use crate::order;
 use crate::packages;
+use crate::reloads;
 use crate::site::Site;
 use crate::steady::Steady;
 use crate::support::{Client, wait_until};
@@ -186,6 +187,22 @@ fn every_server_under_a_users_own() {
     wait_for_shop(&container);
     site.before = packages::with("servers", container.enter_as_shop());
     table::switch_all(&site, "`{systemd: user}`");
+    drop(container);
+}
+
+#[test]
+fn every_reload_under_the_machines() {
+    let site = reloads::site("systemd");
+    let Some((container, before)) = under_the_machines(&site) else { return };
+    reloads::switch_all(site, "`systemd`, the machine's", before);
+    drop(container);
+}
+
+#[test]
+fn every_reload_under_a_users_own() {
+    let site = reloads::site("{systemd: user}");
+    let Some((container, before)) = under_a_users_own(&site) else { return };
+    reloads::switch_all(site, "`{systemd: user}`", before);
     drop(container);
 }
 
