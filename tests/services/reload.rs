@@ -66,7 +66,7 @@ fn a_reload_that_mixes_releases_is_taken_back_and_nobody_notices() {
     let chain = format!("{UWSGI} --lazy-apps --touch-chain-reload {}", touched.display());
     let how = format!(
         "{}    reload: touch {}\n    stop: TERM 12s\n",
-        RELOAD.replace("4}", "4, timeout: 6s}"),
+        RELOAD.replace("4}", "4, timeout: 12s}"),
         touched.display()
     );
     site.configure(&chain, &how);
