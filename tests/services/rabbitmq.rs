@@ -11,6 +11,8 @@ use crate::support::{processes, wait_until};
 
 /// What Debian's `rabbitmq-server` becomes once it has changed the user.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+/// It syncs what it takes: on a disk that other tests keep busy it answered nobody for half a minute.
+const MEMORY: &str = "/dev/shm";
 /// Longer than it takes to start or to end, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -34,7 +36,7 @@ impl RabbitMq {
     }
 
     fn start() -> Self {
-        let directory = tempfile::Builder::new().prefix("rq-").tempdir_in("/tmp").unwrap();
+        let directory = tempfile::Builder::new().prefix("rq-").tempdir_in(MEMORY).unwrap();
         let (port, register) = (free_port(), free_port().to_string());
         let mut epmd = Command::new("epmd");
         epmd.args(["-port", &register, "-address", "127.0.0.1"]);
