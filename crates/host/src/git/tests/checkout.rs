@@ -47,6 +47,92 @@ fn contents(directory: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
 }
 
 #[test]
+fn a_checkout_writes_the_whole_tree_and_nothing_of_git() {
+    let scene = Scene::new();
+    let odd = OsStr::from_bytes(b"caf\xe9.txt");
+    fs::create_dir_all(scene.work().join("deep/er")).unwrap();
+    fs::write(scene.work().join("manage.py"), "#!/usr/bin/env python\n").unwrap();
+    fs::set_permissions(scene.work().join("manage.py"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    fs::write(scene.work().join("deep/er/file.txt"), "text\r\n").unwrap();
+    fs::write(scene.work().join(odd), "odd").unwrap();
+    fs::write(scene.work().join(".gitignore"), "ignored\n").unwrap();
+    symlink("/tmp/x", scene.work().join("link")).unwrap();
+    let revision = scene.commit("first");
+    fs::remove_dir_all(scene.work().join("deep")).unwrap();
+    scene.commit("second");
+    scene.fetch().unwrap();
+    let told = Mutex::new(Vec::new());
+    let into = scene.root.path().join("releases/one");
+    scene.checkout_into(&revision, &into, &|progress| told.lock().unwrap().push(progress)).unwrap();
+
+    let mode = |name: &str| fs::symlink_metadata(into.join(name)).unwrap().mode();
+    assert_eq!(mode("manage.py") & 0o111, 0o111);
+    assert_eq!(mode(".gitignore") & 0o111, 0);
+    assert_eq!(fs::read_link(into.join("link")).unwrap(), Path::new("/tmp/x"));
+    assert_eq!(fs::read(into.join("deep/er/file.txt")).unwrap(), b"text\r\n");
+    assert_eq!(fs::read(into.join(odd)).unwrap(), b"odd");
+    assert!(!into.join(".git").exists());
+    assert!(!scene.mirror().join("index").exists());
+    assert_eq!(*told.lock().unwrap().last().unwrap(), Progress { done: 5, total: 5, unit: "files" });
+    let again = scene.checkout_into(&revision, &into, &|_| {});
+    assert!(matches!(again, Err(HostError::Io { .. })), "only into a new directory");
+}
+
+#[test]
+fn the_empty_tree_is_an_empty_directory() {
+    let scene = Scene::new();
+    let revision = scene.commit("nothing");
+    scene.fetch().unwrap();
+    let into = scene.checkout(&revision).unwrap();
+    assert_eq!(fs::read_dir(into).unwrap().count(), 0);
+}
+
+#[test]
+fn two_checkouts_share_nothing() {
+    let scene = Scene::new();
+    fs::write(scene.work().join("a"), "1").unwrap();
+    let first = scene.commit("first");
+    fs::write(scene.work().join("a"), "2").unwrap();
+    let second = scene.commit("second");
+    scene.fetch().unwrap();
+    let (one, two) = (scene.checkout(&first).unwrap(), scene.checkout(&second).unwrap());
+    assert_eq!(fs::read(one.join("a")).unwrap(), b"1");
+    assert_eq!(fs::read(two.join("a")).unwrap(), b"2");
+}
+
+#[test]
+fn a_hostile_tree_writes_nothing_outside() {
+    let scene = Scene::new();
+    scene.commit("first");
+    let blob = scene.blob(b"evil");
+    let outside = scene.root.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let link = scene.blob(outside.as_os_str().as_bytes());
+    let inner = scene.git_with(&["mktree"], format!("100644 blob {blob}\tevil\n").as_bytes());
+    let trees: [&[(&str, &[u8], &str)]; 6] = [
+        &[("100644", b"../evil", &blob)],
+        &[("40000", b"..", &inner)],
+        &[("100644", b".git", &blob)],
+        &[("40000", b".GIT", &inner)],
+        &[("100644", b"a/../../evil", &blob)],
+        // A link and a directory of the same name: what is written through the link lands outside.
+        &[("120000", b"a", &link), ("40000", b"a", &inner)],
+    ];
+    for (number, entries) in trees.iter().enumerate() {
+        let revision = scene.commit_of_tree(entries);
+        let into = scene.root.path().join(format!("releases/{number}/x"));
+        scene.fetch().unwrap();
+        let result = scene.checkout_into(&revision, &into, &|_| {});
+        assert!(result.is_err(), "tree {number}");
+        assert!(!into.join(".git").exists() && !into.join(".GIT").exists(), "tree {number}");
+        let beside = fs::read_dir(into.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 0, "tree {number} wrote beside its directory");
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "tree {number} wrote through a link");
+    }
+}
+
+#[test]
 fn many_files_are_as_git_itself_would_have_written_them() {
     let scene = Scene::new();
     for number in 0..1500 {
