@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
 
 use release_core::host::CheckedOut;
 
@@ -36,8 +38,13 @@ impl Taken {
 /// Makes the spare tree `into`, without what `list` does not want, and says what is left of it.
 /// Where there is none that can be trusted, `into` is not made.
 pub(super) fn take_over(spare: &CheckedOut, into: &Path, list: &List) -> io::Result<Taken> {
+    // There is none before the first release is pruned.
+    if !spare.record.exists() {
+        gone(files::remove(&spare.tree))?;
+        return Ok(Taken::nothing(list));
+    }
     let wanted = Wanted::of(list);
-    let noted = wanted.noted(&spare.record)?.filter(|noted| can_be_trusted(&spare.tree, noted.mode));
+    let noted = noted(&wanted, spare)?;
     // From now on it tells nothing true.
     gone(fs::remove_file(&spare.record))?;
     let Some(noted) = noted else {
@@ -50,10 +57,21 @@ pub(super) fn take_over(spare: &CheckedOut, into: &Path, list: &List) -> io::Res
     Ok(left)
 }
 
-/// A process that has a file open could still write to it, in the new release.
-fn can_be_trusted(tree: &Path, noted: Option<u32>) -> bool {
+/// What is noted of a spare tree that nobody uses.
+fn noted(wanted: &Wanted<'_>, spare: &CheckedOut) -> io::Result<Option<Noted>> {
+    thread::scope(|scope| {
+        // To look at every process takes as long as to read the record.
+        let is_idle = scope.spawn(|| holds_open(&spare.tree).is_ok_and(|open| !open));
+        let noted = wanted.noted(&spare.record);
+        // A process that has a file open could still write to it, in the new release.
+        let is_idle = is_idle.join().is_ok_and(|idle| idle);
+        Ok(noted?.filter(|noted| is_idle && has_mode(&spare.tree, noted.mode)))
+    })
+}
+
+fn has_mode(tree: &Path, noted: Option<u32>) -> bool {
     let mode = fs::symlink_metadata(tree).map(|metadata| metadata.mode()).ok();
-    mode.is_some() && noted == mode && holds_open(tree).is_ok_and(|open| !open)
+    mode.is_some() && noted == mode
 }
 
 /// Where something stands in the list.
@@ -63,10 +81,10 @@ enum Number {
     Entry(usize),
 }
 
-/// What is wanted, by path.
+/// What is wanted, by the bytes of its path: to hash paths as such would read each of their parts.
 struct Wanted<'a> {
     list: &'a List,
-    numbers: HashMap<&'a Path, Number>,
+    numbers: HashMap<&'a [u8], Number>,
 }
 
 /// How a tree was when it was checked out, as far as it is wanted.
@@ -79,16 +97,16 @@ struct Noted {
 impl<'a> Wanted<'a> {
     fn of(list: &'a List) -> Self {
         let directories = list.directories.iter().enumerate();
-        let directories = directories.map(|(number, path)| (path.as_path(), Number::Directory(number)));
+        let directories = directories.map(|(number, path)| (bytes(path), Number::Directory(number)));
         let entries = list.entries.iter().enumerate();
-        let entries = entries.map(|(number, entry)| (entry.path.as_path(), Number::Entry(number)));
+        let entries = entries.map(|(number, entry)| (bytes(&entry.path), Number::Entry(number)));
         Self { list, numbers: directories.chain(entries).collect() }
     }
 
     /// What the record notes of what is wanted; `None` if it cannot be believed.
     fn noted(&self, record: &Path) -> io::Result<Option<Noted>> {
         let mut noted = Noted { mode: None, as_it_was: Taken::nothing(self.list) };
-        let whole = record::read(record, &mut |path, known| match (known, self.numbers.get(path)) {
+        let whole = record::read(record, &mut |path, known| match (known, self.numbers.get(bytes(path))) {
             (Known::Directory(mode), _) if path == Path::new("") => noted.mode = Some(mode),
             (Known::Directory(mode), Some(Number::Directory(number))) => {
                 noted.as_it_was.directories[*number] = Some(mode);
@@ -110,7 +128,7 @@ impl<'a> Wanted<'a> {
             let path = at.join(entry.file_name());
             // Of the entry itself: links are not followed.
             let metadata = || entry.metadata();
-            match self.numbers.get(path.as_path()) {
+            match self.numbers.get(bytes(&path)) {
                 Some(Number::Directory(number)) if is_same(&metadata()?, as_it_was.directories[*number]) => {
                     left.directories[*number] = as_it_was.directories[*number];
                     self.keep(tree, &path, as_it_was, left)?;
@@ -126,6 +144,10 @@ impl<'a> Wanted<'a> {
         }
         Ok(())
     }
+}
+
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
 }
 
 fn is_same(now: &fs::Metadata, mode: Option<u32>) -> bool {
