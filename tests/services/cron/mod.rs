@@ -271,9 +271,11 @@ fn without_cron_a_deploy_is_refused_before_it_begins() {
 #[test]
 fn two_roots_of_one_user_do_not_lose_each_others_lines() {
     let (one, other) = (Server::new(), Server::new());
-    // Both in the crontab of `one`.
-    fs::remove_dir(other.at("spool")).unwrap();
-    std::os::unix::fs::symlink(one.at("spool"), other.at("spool")).unwrap();
+    // Both in the crontab of `one`, by the same program `crontab`: that is what they hold a lock on.
+    for part in ["spool", "shim"] {
+        fs::remove_dir_all(other.at(part)).unwrap();
+        std::os::unix::fs::symlink(one.at(part), other.at(part)).unwrap();
+    }
     for server in [&one, &other] {
         server.commit(FIRST, "");
     }
