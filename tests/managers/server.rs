@@ -12,8 +12,8 @@ use crate::steady;
 use crate::support::{Running, start, wait_until};
 use crate::table;
 use crate::trial::{
-    LIMIT, answers, configure, configure_services, services, site, stop_and_start, survive_kills,
-    switch_under_load,
+    LIMIT, answers, configure, configure_services, is_left_out, services, site, stop_and_start,
+    survive_kills, switch_under_load,
 };
 use crate::workers;
 
@@ -135,6 +135,9 @@ fn every_server_under_a_private_supervisord() {
 
 #[test]
 fn every_reload_under_the_servers_supervisord() {
+    if is_left_out("ways to reload", "the server's supervisord") {
+        return;
+    }
     let site = reloads::site("supervisord");
     let server = Supervisord::start(site.directory());
     configure(&site, &server.manager());
@@ -143,6 +146,9 @@ fn every_reload_under_the_servers_supervisord() {
 
 #[test]
 fn every_reload_under_a_private_supervisord() {
+    if is_left_out("ways to reload", "`supervisord`") {
+        return;
+    }
     reloads::switch_all(reloads::site("supervisord"), "`supervisord`", Vec::new());
 }
 

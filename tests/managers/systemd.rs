@@ -12,8 +12,8 @@ use crate::steady::Steady;
 use crate::support::{Client, wait_until};
 use crate::table;
 use crate::trial::{
-    LIMIT, answers, configure, configure_services, give, services, site, stop_and_start, survive_kills,
-    switch_under_load,
+    LIMIT, answers, configure, configure_services, give, is_left_out, services, site, stop_and_start,
+    survive_kills, switch_under_load,
 };
 use crate::workers;
 
@@ -192,6 +192,9 @@ fn every_server_under_a_users_own() {
 
 #[test]
 fn every_reload_under_the_machines() {
+    if is_left_out("ways to reload", "`systemd`, the machine's") {
+        return;
+    }
     let site = reloads::site("systemd");
     let Some((container, before)) = under_the_machines(&site) else { return };
     reloads::switch_all(site, "`systemd`, the machine's", before);

@@ -11,12 +11,11 @@ use crate::rows::{ROWS, Row};
 use crate::site::{Pass, Site};
 use crate::support::nginx::Nginx;
 use crate::support::wait_until;
-use crate::trial::{LIMIT, configure, services};
+use crate::trial::{LIMIT, all, configure, services};
 
 /// The rows of this run.
 fn rows() -> Vec<&'static Row> {
-    let all = std::env::var_os("RELEASE_TEST_ALL").is_some();
-    ROWS.iter().filter(|row| all || row.quick).collect()
+    ROWS.iter().filter(|row| all() || row.quick).collect()
 }
 
 /// One service of a site that has several: its name in a table and in `release.yml`, and how its proxy asks it.

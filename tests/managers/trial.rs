@@ -15,6 +15,23 @@ use crate::tasks::Tasks;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
+/// The manager under which everything is tried each time.
+const ALWAYS: &str = "`{systemd: user}`";
+
+/// Whether this is a long run.
+pub(crate) fn all() -> bool {
+    std::env::var_os("RELEASE_TEST_ALL").is_some()
+}
+
+/// Whether `what` is not tried under `manager` but in long runs; then it says so.
+pub(crate) fn is_left_out(what: &str, manager: &str) -> bool {
+    let left_out = !all() && manager != ALWAYS;
+    if left_out {
+        println!("NOT TESTED: {what} are tried under {manager} with RELEASE_TEST_ALL=1");
+    }
+    left_out
+}
+
 /// A site with the lines of `manager:`, and nothing deployed.
 pub(crate) fn site() -> Site {
     let site = Site::of("managed");

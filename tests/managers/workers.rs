@@ -4,10 +4,8 @@ use std::fs;
 
 use crate::broker::{Redis, switches};
 use crate::site::Site;
+use crate::trial::{all, is_left_out};
 use crate::{busy, celery, packages};
-
-/// The manager under which they are tried each time.
-const ALWAYS: &str = "`{systemd: user}`";
 
 /// Celery where `place` puts its site, which gives the words before a command there.
 pub(crate) fn celery<Place>(manager: &str, place: impl Fn(&Site) -> Option<(Place, Vec<String>)>) {
@@ -33,8 +31,7 @@ fn switch<Place>(
     place: impl Fn(&Site) -> Option<(Place, Vec<String>)>,
     switches: impl Fn(&Site, &Redis) -> String,
 ) {
-    if !all() && manager != ALWAYS {
-        println!("NOT TESTED: queue workers are tried under {manager} with RELEASE_TEST_ALL=1");
+    if is_left_out("queue workers", manager) {
         return;
     }
     let redis = Redis::start();
@@ -44,10 +41,6 @@ fn switch<Place>(
     println!("{manager}: {}", switches(&site, &redis));
     site.stop();
     drop(place);
-}
-
-fn all() -> bool {
-    std::env::var_os("RELEASE_TEST_ALL").is_some()
 }
 
 /// The seconds of the task in flight at each switch: at the first one longer than a switch.
