@@ -11,7 +11,7 @@ use crate::support::{processes, wait_until};
 
 /// What Debian's `rabbitmq-server` becomes once it has changed the user.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
-/// It syncs what it takes: on a disk that other tests keep busy it answered nobody for half a minute.
+/// It syncs what it takes: on a disk that other tests keep busy it seems to be what let nobody through for over 20 s.
 const MEMORY: &str = "/dev/shm";
 /// Longer than it takes to start or to end, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(60);
