@@ -14,9 +14,9 @@ use release_core::service::Program;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::answer::log_tail;
-use crate::celery;
 use crate::programs::{OldWorker, config_of, is_alive, is_there, old_workers, programs, stays_up};
 use crate::prove::prove;
+use crate::quiesce::{quiesce, takes_orders};
 use crate::retire;
 
 /// Passes the work on.
@@ -56,7 +56,7 @@ impl Step for HandOver {
         }
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
             old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
-        let quiet = celery::quiesce(cx, &overlapping)?;
+        let quiet = quiesce(cx, &overlapping)?;
         let asked = names(&overlapping);
         retire::begin_stop(cx, &asked)?;
         wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
@@ -110,8 +110,8 @@ fn silenced(cx: &Context<'_>) -> Result<Vec<String>, StepError> {
     let mut old = old_workers(cx, &retire::states(cx)?);
     old.retain(|worker| {
         let previous = cx.run.previous.as_ref() == Some(&worker.generation);
-        let takes_orders = worker.handover() == Handover::Overlap && celery::of(worker).is_some();
-        worker.alive && previous && takes_orders
+        let may_be_told = worker.handover() == Handover::Overlap && takes_orders(worker);
+        worker.alive && previous && may_be_told
     });
     Ok(names(&old))
 }

@@ -35,12 +35,12 @@ pub mod retire;
 pub mod generate;
 
 mod answer;
-mod celery;
 mod django;
 mod interpreter;
 mod killed;
 mod place;
 mod programs;
+mod quiesce;
 mod restored;
 mod toolbox;
 mod watch;
