@@ -25,6 +25,7 @@ mod rabbitmq;
 mod servers;
 mod reload;
 mod rows;
+mod rq;
 mod settings;
 mod site;
 mod support_proxies;

@@ -5,6 +5,7 @@
 //! their master and leave orphans.
 
 mod celery;
+mod rq;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crate::config::{Handover, Rung, Service, Stop, Wait};
 
 pub use celery::{Celery, daemonizes};
+pub use rq::Rq;
 
 /// How long a worker may take for the task that it has.
 const LONG_TASK: Wait = Wait::seconds(600);
@@ -44,11 +46,11 @@ impl Worker {
 
     fn named(word: &str) -> Option<Self> {
         Some(match base_name(word) {
+            name if rq::starts(name) => Worker::Rq,
             "celery" => Worker::Celery,
             "run_huey" | "huey_consumer" | "huey_consumer.py" | "huey.bin.huey_consumer" | "djangohuey" => {
                 Worker::Huey
             }
-            "rq" | "rqworker" => Worker::Rq,
             "dramatiq" | "dramatiq-gevent" | "rundramatiq" => Worker::Dramatiq,
             _ => return None,
         })

@@ -24,6 +24,7 @@ fn a_worker_is_asked_in_the_way_that_lets_it_finish() {
         ("python manage.py run_huey -g TERM", "TERM"),
         ("python manage.py run_huey --graceful-signal=TERM", "TERM"),
         ("rq worker high low", "TERM"),
+        ("python -m rq.cli worker-pool high", "TERM"),
         ("python manage.py rqworker default", "TERM"),
         ("dramatiq shop.tasks", "TERM"),
         ("python manage.py rundramatiq", "TERM"),
@@ -65,6 +66,26 @@ fn what_is_no_celery_worker_is_left_alone() {
     }
     let global = Celery::of(&words("celery --no-color -A shop --workdir=/x worker -c 2")).unwrap().global;
     assert_eq!(global, ["--no-color", "-A", "shop", "--workdir=/x"]);
+}
+
+#[test]
+fn a_worker_of_rq_is_known_with_what_says_where_its_redis_is() {
+    let parts = |command| Rq::of(&words(command)).map(|rq| (rq.project, rq.arguments.join(" ")));
+    for (command, project, arguments) in [
+        ("rq worker high low --url $BROKER_URL", None, "high low --url $BROKER_URL"),
+        ("nice -n 5 venv/bin/rq worker-pool -n 4", None, "-n 4"),
+        ("python -m rq.cli worker -c settings", None, "-c settings"),
+        ("rqworker high", None, "high"),
+        ("nice rqworker high", None, "high"),
+        ("python -u backend/manage.py rqworker high", Some("backend/manage.py"), "high"),
+        ("./manage.py rqworker-pool --settings=shop.live", Some("./manage.py"), "--settings=shop.live"),
+        ("django-admin rqworker", Some("django-admin"), ""),
+    ] {
+        assert_eq!(parts(command), Some((project.map(str::to_owned), arguments.to_owned())), "{command}");
+    }
+    for command in ["rq info", "rq", "rq suspend", "python manage.py rqstats", "celery -A shop worker"] {
+        assert_eq!(parts(command), None, "{command}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Queue workers, told through their app's own libraries to take no more tasks.
 
 mod celery;
+mod rq;
 
 use std::time::Duration;
 
@@ -19,9 +20,13 @@ pub(crate) use celery::takes_orders;
 /// For the start of the app, and for brokers that answer slowly.
 const LIMIT: Duration = Duration::from_secs(40);
 
-/// Lets the workers that can be told take no more tasks. Gives the names of those that took the order.
+/// Lets the workers that can be told take no more tasks, until their signal comes. Gives the names of those
+/// that surely take none.
 pub(crate) fn quiesce(cx: &Context<'_>, workers: &[OldWorker]) -> HostResult<Vec<String>> {
-    celery::quiesce(cx, workers)
+    let mut quiet = celery::quiesce(cx, workers)?;
+    // Last: it lasts but for a moment.
+    quiet.extend(rq::hold(cx, workers)?);
+    Ok(quiet)
 }
 
 /// Workers that one start of their app can speak to.

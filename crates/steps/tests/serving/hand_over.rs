@@ -74,6 +74,8 @@ fn runs(scene: &Scene, generation: &Generation, service: &str) -> bool {
     alive(scene).contains(&generation.program(service))
 }
 
+const RQ: &str = "rq worker high -u $BROKER_URL";
+
 #[test]
 fn what_may_run_only_once_is_not_booted_beside_its_like() {
     let scene = scene();
@@ -228,6 +230,36 @@ fn celery_that_does_not_answer_is_asked_to_end_all_the_same() {
     let lines = scene.recorder.lines();
     assert!(lines.iter().any(|line| line.contains("connection refused")), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("may be done twice")), "{lines:?}");
+}
+
+#[test]
+fn rq_is_held_before_it_is_asked_to_end() {
+    let mut scene = second_deploy();
+    add(&mut scene, Service { command: RQ.to_owned(), ..service(WORKER, Handover::Overlap) });
+    let name = old().program(WORKER);
+    let worker = name.clone();
+    scene.host.on_call("--service worker", move |host, command| {
+        assert!(host.states().unwrap().iter().any(|state| state.name == worker && state.state.is_alive()));
+        let asked: serde_json::Value = serde_json::from_str(command.args.last().unwrap()).unwrap();
+        assert_eq!(asked["arguments"], serde_json::json!(["high", "-u", "$BROKER_URL"]));
+        assert_eq!(asked["programs"], serde_json::json!([worker]));
+        Answer::ok().says(&format!("@release-rq:[\"{worker}\"]"))
+    });
+    scene.run(&HandOver).unwrap();
+    assert!(!alive(&scene).contains(&name));
+    assert_eq!(scene.recorder.lines(), Vec::<String>::new());
+}
+
+#[test]
+fn rq_that_cannot_be_held_is_asked_to_end_all_the_same() {
+    let mut scene = second_deploy();
+    add(&mut scene, Service { command: RQ.to_owned(), ..service(WORKER, Handover::Overlap) });
+    scene.host.on("--service worker", Answer::ok().says("a word of the app").says("@release-rq:[]"));
+    scene.run(&HandOver).unwrap();
+    assert!(!runs(&scene, &old(), WORKER));
+    let lines = scene.recorder.lines();
+    assert!(lines.iter().any(|line| line == "a word of the app"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("not held; RQ may lose the job")), "{lines:?}");
 }
 
 #[test]
