@@ -107,7 +107,7 @@ impl Enqueuer {
 
 /// How often the release is switched.
 pub(crate) fn switches() -> usize {
-    times("RELEASE_TEST_SWITCHES", if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 3 })
+    times("RELEASE_TEST_SWITCHES", if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 2 })
 }
 
 /// What was enqueued, with the long task of each of so many switches.

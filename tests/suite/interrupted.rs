@@ -30,9 +30,11 @@ fn killed_as_it_syncs_each_record_of_the_journal() {
     let sandbox = Sandbox::deployed();
     let load = sandbox.load(Pace::Light);
     let pair = Pair::new(&sandbox);
+    let stride = stride();
+    let number = |kills: usize| kills * stride + stride.min(2);
     // The main thread writes all records but those of steps that run side by side.
-    killed_everywhere(&sandbox, 20, |kills| {
-        kill_at_sync(&sandbox, kills + 1, &["deploy", pair.next(&sandbox)], 0)
+    killed_everywhere(&sandbox, 20 / stride, |kills| {
+        kill_at_sync(&sandbox, number(kills), &["deploy", pair.next(&sandbox)], 0)
     });
     let releases = sandbox.facts(&["list"])["releases"].clone();
     let good = releases.as_array().unwrap().iter().find(|release| release["state"] == "good");
@@ -40,12 +42,20 @@ fn killed_as_it_syncs_each_record_of_the_journal() {
         good.unwrap_or_else(|| panic!("none to go back to: {releases}"))["id"].as_str().unwrap().to_owned();
     let first = sandbox.current().unwrap();
     let other = || if sandbox.current().as_deref() == Some(&good) { first.clone() } else { good.clone() };
-    killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["rollback", &other()], 0));
-    killed_everywhere(&sandbox, 10, |kills| kill_at_sync(&sandbox, kills + 1, &["restart"], 0));
+    let least = 10 / stride;
+    killed_everywhere(&sandbox, least, |kills| {
+        kill_at_sync(&sandbox, number(kills), &["rollback", &other()], 0)
+    });
+    killed_everywhere(&sandbox, least, |kills| kill_at_sync(&sandbox, number(kills), &["restart"], 0));
     sandbox.assert_flawless(load);
 }
 
-/// Kills runs, each a record later than the last, until one comes to its end.
+/// Every third record will do for a quick run; all of them when there are to be many kills.
+fn stride() -> usize {
+    if times("RELEASE_TEST_KILLS", 10) < 100 { 3 } else { 1 }
+}
+
+/// Kills runs, each some records later than the last, until one comes to its end.
 fn killed_everywhere(sandbox: &Sandbox, least: usize, mut kill: impl FnMut(usize) -> bool) {
     let mut kills = 0;
     while kill(kills) {
@@ -80,9 +90,9 @@ fn killed_right_after_each_record_of_the_journal() {
     let sandbox = Sandbox::deployed();
     let load = sandbox.load(Pace::Light);
     let pair = Pair::new(&sandbox);
-    // Every third will do for a quick run; all of them when there are to be many kills.
-    let (stride, least) = if times("RELEASE_TEST_KILLS", 10) < 100 { (3, 8) } else { (1, 24) };
+    let stride = stride();
     let number = |kills: usize| kills * stride + 1;
+    let least = 24 / stride;
     killed_everywhere(&sandbox, least, |kills| {
         kill_after_record(&sandbox, number(kills), pair.next(&sandbox), 0)
     });
