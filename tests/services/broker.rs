@@ -110,6 +110,15 @@ pub(crate) fn switches() -> usize {
     times("RELEASE_TEST_SWITCHES", if std::env::var_os("RELEASE_TEST_ALL").is_some() { 10 } else { 2 })
 }
 
+/// How many seconds the task in flight takes at the switch to `code`: at the first one longer than a switch.
+pub(crate) fn long_task(code: usize) -> u64 {
+    match code {
+        _ if std::env::var_os("RELEASE_TEST_ALL").is_some() => 30,
+        1 => 20,
+        _ => 6,
+    }
+}
+
 /// What was enqueued, with the long task of each of so many switches.
 pub(crate) fn all_keys(keys: Vec<String>, switches: usize) -> BTreeSet<String> {
     keys.into_iter().chain((1..=switches).map(|code| format!("long{code}"))).collect()

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::broker::{Enqueuer, LIMIT, Redis, all_done, all_keys};
+use crate::broker::{Enqueuer, LIMIT, Redis, all_done, all_keys, long_task};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -25,7 +25,7 @@ pub(crate) fn switch_all(site: &Site, redis: &Redis, switches: usize) -> String 
     let enqueuer = Enqueuer::start(site, || true);
     for code in 1..=switches {
         let long = format!("long{code} {}", code - 1);
-        let path = format!("/long?key=long{code}&seconds=5");
+        let path = format!("/long?key=long{code}&seconds={}", long_task(code));
         assert_eq!(Client::socket(&site.socket()).get(&path).unwrap().status, 200);
         wait_until("a worker has begun the long task", LIMIT, || redis.list("begun").contains(&long));
         site.commit("revision.py", &format!("CODE = {code}\n"));

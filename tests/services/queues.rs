@@ -6,22 +6,11 @@ use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::broker::{LIMIT, Redis, all_done, switches};
+use crate::broker::{LIMIT, Redis, all_done, long_task, switches};
 use crate::busy::{KINDS, switch_all};
 use crate::rabbitmq::RabbitMq;
 use crate::site::Site;
 use crate::support::{Client, processes, wait_until};
-
-/// How long the task in flight takes at the switch to `code`: at the first one for longer than a switch.
-fn long(code: usize) -> u64 {
-    if std::env::var_os("RELEASE_TEST_ALL").is_some() {
-        30
-    } else if code == 1 {
-        20
-    } else {
-        6
-    }
-}
 
 #[test]
 fn no_worker_loses_a_task() {
@@ -43,7 +32,7 @@ fn switch_workers(redis: &Redis, dramatiq: &str, variables: &str) {
     fs::write(site.root.join("shared/.env"), variables).unwrap();
     site.release_ignoring_interrupts(&["deploy"]).exits(0);
     assert_interrupts_reach(&site);
-    let long: Vec<u64> = (1..=switches()).map(long).collect();
+    let long: Vec<u64> = (1..=switches()).map(long_task).collect();
     let tasks = switch_all(&site, redis, &long);
     for (_, kind) in KINDS {
         let broker = if kind == "dramatiq" { dramatiq } else { "Redis" };

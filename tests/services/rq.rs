@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -58,27 +58,53 @@ fn no_job_is_lost_between_the_queue_and_the_worker() {
 /// What lets the held ones go.
 const GUARD: &str = include_str!("../../crates/steps/src/quiesce/guard.py");
 
+/// A held process, what lets it go, and for whom.
+struct Held {
+    worker: Child,
+    guard: Child,
+    release: Child,
+}
+
+impl Held {
+    fn new() -> Self {
+        let [worker, release] = [(); 2].map(|()| Command::new("sleep").arg("600").spawn().unwrap());
+        kill_process(Pid::from_child(&worker), Signal::STOP).unwrap();
+        wait_until("it stands still", LIMIT, || state(&worker) == Some('T'));
+        let pids = [&release, &worker].map(|child| child.id().to_string());
+        let mut guard = Command::new("python3");
+        guard.args(["-c", GUARD]).args(pids);
+        let mut guard = guard.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(guard.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!((ready.as_str(), state(&worker)), ("ready\n", Some('T')));
+        Self { worker, guard, release }
+    }
+}
+
 #[test]
 fn a_held_worker_goes_on_when_its_signal_is_there_or_nobody_holds_it() {
-    for (told, end) in [("held\n", Some(Signal::TERM)), ("", None)] {
-        let mut held = Command::new("sleep").arg("600").spawn().unwrap();
-        let pid = Pid::from_child(&held);
-        kill_process(pid, Signal::STOP).unwrap();
-        wait_until("it stands still", LIMIT, || state(&held) == Some('T'));
-        let mut guard = Command::new("python3")
-            .args(["-c", GUARD, &held.id().to_string()])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        guard.stdin.take().unwrap().write_all(told.as_bytes()).unwrap();
-        if let Some(signal) = end {
-            assert_eq!((state(&held), guard.try_wait().unwrap()), (Some('T'), None), "not before its signal");
-            kill_process(pid, signal).unwrap();
+    let ends: [(&str, fn(&mut Held)); 4] = [
+        ("it is asked to end", |held| kill_process(Pid::from_child(&held.worker), Signal::TERM).unwrap()),
+        ("the guard is ended", |held| kill_process(Pid::from_child(&held.guard), Signal::TERM).unwrap()),
+        ("release is gone", |held| {
+            held.release.kill().unwrap();
+            held.release.wait().unwrap();
+        }),
+        ("nobody says that it is held", |held| drop(held.guard.stdin.take())),
+    ];
+    for (number, (why, end)) in ends.into_iter().enumerate() {
+        let mut held = Held::new();
+        if number < 3 {
+            held.guard.stdin.as_mut().unwrap().write_all(b"held\n").unwrap();
+            assert_eq!((state(&held.worker), held.guard.try_wait().unwrap()), (Some('T'), None), "{why}");
         }
-        wait_until("it goes on", LIMIT, || state(&held) != Some('T'));
-        assert!(guard.wait().unwrap().success());
-        held.kill().unwrap();
-        held.wait().unwrap();
+        end(&mut held);
+        wait_until(why, LIMIT, || state(&held.worker) != Some('T'));
+        wait_until("the guard has ended", LIMIT, || held.guard.try_wait().unwrap().is_some());
+        for mut child in [held.worker, held.release] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
 

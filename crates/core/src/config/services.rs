@@ -58,6 +58,12 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
             format!("services.{key}.command starts processes in the background, where nobody could end them");
         report.add(&fields.at("command"), what, help);
     }
+    if handover == Handover::Overlap && worker::beats(&words) {
+        let help =
+            "give the beat a service of its own: `beat: {command: celery -A shop beat, handover: replace}`";
+        let what = format!("services.{key}: a beat may run only once, and `overlap` runs two for a while");
+        report.add(&fields.at("handover"), what, Some(help.to_owned()));
+    }
     let usual = Health { protocol: server.protocol(&words), settle: handover.settle(), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
     let drain = fields.take("drain", report).unwrap_or(server.drain());

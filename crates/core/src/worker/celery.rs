@@ -60,6 +60,13 @@ impl Celery {
     }
 }
 
+/// Whether the command ticks, alone or within a worker: two of them would enqueue each task twice.
+pub fn beats(words: &[String]) -> bool {
+    let Some((_, at)) = subcommand(words) else { return false };
+    let ticks = |word: &String| matches!(word.as_str(), "-B" | "--beat");
+    words[at] == "beat" || words[at] == "worker" && words[at + 1..].iter().any(ticks)
+}
+
 /// Whether the command leaves its processes to themselves, so that nobody could end them.
 pub fn daemonizes(words: &[String]) -> bool {
     let Some((_, at)) = subcommand(words) else { return false };

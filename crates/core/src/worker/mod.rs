@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::config::{Handover, Rung, Service, Stop, Wait};
 
-pub use celery::{Celery, daemonizes};
+pub use celery::{Celery, beats, daemonizes};
 pub use rq::Rq;
 
 /// How long a worker may take for the task that it has.

@@ -70,18 +70,29 @@ fn what_is_no_celery_worker_is_left_alone() {
 
 #[test]
 fn a_worker_of_rq_is_known_with_what_says_where_its_redis_is() {
-    let parts = |command| Rq::of(&words(command)).map(|rq| (rq.project, rq.arguments.join(" ")));
-    for (command, project, arguments) in [
-        ("rq worker high low --url $BROKER_URL", None, "high low --url $BROKER_URL"),
-        ("nice -n 5 venv/bin/rq worker-pool -n 4", None, "-n 4"),
-        ("python -m rq.cli worker -c settings", None, "-c settings"),
-        ("rqworker high", None, "high"),
-        ("nice rqworker high", None, "high"),
-        ("python -u backend/manage.py rqworker high", Some("backend/manage.py"), "high"),
-        ("./manage.py rqworker-pool --settings=shop.live", Some("./manage.py"), "--settings=shop.live"),
-        ("django-admin rqworker", Some("django-admin"), ""),
+    let parts = |command| {
+        let rq = Rq::of(&words(command))?;
+        Some((rq.project, rq.command, rq.arguments.join(" ")))
+    };
+    for (command, project, name, arguments) in [
+        ("rq worker high low --url $BROKER_URL", None, "worker", "high low --url $BROKER_URL"),
+        ("nice -n 5 venv/bin/rq worker-pool -n 4", None, "worker-pool", "-n 4"),
+        ("python -m rq.cli worker -c settings", None, "worker", "-c settings"),
+        ("rqworker high", None, "worker", "high"),
+        ("nice rqworker high", None, "worker", "high"),
+        ("env PYTHONPATH=/srv/rq rq worker", None, "worker", ""),
+        ("uv run --with rq rq worker high", None, "worker", "high"),
+        ("python -u backend/manage.py rqworker high", Some("backend/manage.py"), "rqworker", "high"),
+        (
+            "./manage.py rqworker-pool --num-workers 2",
+            Some("./manage.py"),
+            "rqworker-pool",
+            "--num-workers 2",
+        ),
+        ("django-admin rqworker", Some("django-admin"), "rqworker", ""),
     ] {
-        assert_eq!(parts(command), Some((project.map(str::to_owned), arguments.to_owned())), "{command}");
+        let wanted = (project.map(str::to_owned), name.to_owned(), arguments.to_owned());
+        assert_eq!(parts(command), Some(wanted), "{command}");
     }
     for command in ["rq info", "rq", "rq suspend", "python manage.py rqstats", "celery -A shop worker"] {
         assert_eq!(parts(command), None, "{command}");
@@ -98,6 +109,17 @@ fn what_leaves_its_processes_to_themselves_is_known() {
     assert!(!says("celery -A multi worker"));
     assert!(!says("celery -A shop worker"));
     assert!(!says("python manage.py multi"));
+}
+
+#[test]
+fn what_ticks_is_known() {
+    let says = |command| beats(&words(command));
+    for command in ["celery -A shop beat -s /x", "celery -A shop worker -B", "celery worker -A shop --beat"] {
+        assert!(says(command), "{command}");
+    }
+    for command in ["celery -A shop worker -b redis://x", "celery -A beat worker", "python manage.py beat"] {
+        assert!(!says(command), "{command}");
+    }
 }
 
 #[test]

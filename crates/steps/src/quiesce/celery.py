@@ -18,6 +18,11 @@ ATTEMPTS = 4
 PAUSE = 0.05
 
 
+# As the door expands the words of a command.
+def expanded(word):
+    return "$".join(map(os.path.expandvars, word.split("$$")))
+
+
 class Nodes:
     def __init__(self, app, names):
         self.app, self.names = app, names
@@ -73,10 +78,10 @@ def wait(nodes, patience):
 @celery.command("release-quiesce", hidden=True)
 @click.pass_context
 def quiesce(context):
-    nodes = Nodes(context.obj.app, [host_format(default_nodename(os.path.expandvars(name))) for name in asked["nodes"]])
+    nodes = Nodes(context.obj.app, [host_format(default_nodename(expanded(name))) for name in asked["nodes"]])
     stop_consuming(nodes)
     print(MARK + json.dumps({"answered": len(nodes.names), "settled": wait(nodes, asked["patience"])}), flush=True)
 
 
 asked = json.loads(sys.argv[1])
-celery.main([os.path.expandvars(word) for word in asked["global"]] + ["release-quiesce"], standalone_mode=False)
+celery.main([expanded(word) for word in asked["global"]] + ["release-quiesce"], standalone_mode=False)

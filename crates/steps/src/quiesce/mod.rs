@@ -49,7 +49,10 @@ fn groups<'a, K: PartialEq>(
             continue;
         };
         let alike = groups.iter_mut().find(|group| {
-            *group.generation == worker.generation && group.key == key && group.service.env == service.env
+            let (env, process) = (&group.service.env, &group.service.process);
+            *group.generation == worker.generation
+                && group.key == key
+                && (env, process) == (&service.env, &service.process)
         });
         match alike {
             Some(group) => group.workers.push(worker),

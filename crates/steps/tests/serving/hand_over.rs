@@ -242,7 +242,8 @@ fn rq_is_held_before_it_is_asked_to_end() {
         assert!(host.states().unwrap().iter().any(|state| state.name == worker && state.state.is_alive()));
         let asked: serde_json::Value = serde_json::from_str(command.args.last().unwrap()).unwrap();
         assert_eq!(asked["arguments"], serde_json::json!(["high", "-u", "$BROKER_URL"]));
-        assert_eq!(asked["programs"], serde_json::json!([worker]));
+        let programs = asked["programs"].as_object().unwrap();
+        assert_eq!(programs.values().collect::<Vec<_>>(), [&serde_json::json!(worker)]);
         Answer::ok().says(&format!("@release-rq:[\"{worker}\"]"))
     });
     scene.run(&HandOver).unwrap();

@@ -158,3 +158,16 @@ fn a_command_that_leaves_its_processes_to_themselves_is_refused() {
     assert!(error.starts_with("release.yml:3: services.worker.command starts processes in the background"));
     assert!(error.contains("(help: run each worker in the foreground"), "{error}");
 }
+
+#[test]
+fn a_beat_that_would_run_twice_is_refused() {
+    for command in ["celery -A shop worker -B", "celery -A shop beat"] {
+        let with = |handover| {
+            app(&format!("app: shop\nservices:\n  w: {{command: {command}, handover: {handover}}}\n"))
+        };
+        let error = with("overlap").unwrap_err().remove(0);
+        assert!(error.starts_with("release.yml:3: services.w: a beat may run only once"), "{error}");
+        assert!(error.contains("handover: replace"), "{error}");
+        assert!(with("replace").is_ok());
+    }
+}
