@@ -2,14 +2,13 @@
 //! proxy in front of all.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use crate::load::Load;
 use crate::rows::{ROWS, Row};
 use crate::site::{Pass, Site};
-use crate::support::{Running, start, times, wait_until};
+use crate::support::{Running, times};
 use crate::support_proxies::{Proxy, all};
 
 /// A server, and where the proxy offers it.
@@ -86,18 +85,12 @@ fn fronts(proxy: Proxy) -> Vec<Front> {
 }
 
 fn started(proxy: Proxy, site: &Site, fronts: &[Front]) -> Running {
-    let home = site.directory().join(format!("{}-home", proxy.name()));
-    fs::create_dir_all(&home).unwrap();
-    let file = home.join("fronts");
+    let file = site.directory().join("fronts");
     let text: String = fronts.iter().map(|front| lines(proxy, site, front)).collect();
     let before = if proxy == Proxy::Haproxy { HAPROXY } else { "" };
     fs::write(&file, format!("{before}{text}")).unwrap();
-    let mut running = start(proxy.command(&home, &file), &site.directory().join("out"));
-    wait_until(&format!("{} listens", proxy.name()), Duration::from_secs(20), || {
-        assert!(!running.is_over(), "{} ended: {}{}", proxy.name(), running.output(), running.errors());
-        fronts.iter().all(|front| TcpStream::connect(front.address).is_ok())
-    });
-    running
+    let addresses: Vec<_> = fronts.iter().map(|front| front.address).collect();
+    proxy.serve(site.directory(), &file, &addresses)
 }
 
 const HAPROXY: &str = "global\n    maxconn 4096\ndefaults\n    mode http\n    timeout connect 5s\n    timeout client 60s\n    \

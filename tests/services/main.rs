@@ -29,5 +29,6 @@ mod rq;
 mod settings;
 mod site;
 mod support_proxies;
+mod uwsgi;
 mod websocket;
 mod workers;

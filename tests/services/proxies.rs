@@ -6,13 +6,9 @@ use std::process::Command;
 
 use crate::load::Load;
 use crate::support::times;
-use crate::support_proxies::{Proxy, Reply, Site, all, curl, websocket};
+use crate::support_proxies::{Proxy, Reply, Site, all, assert_told, curl, proxies, websocket};
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-
-fn proxies() -> &'static [Proxy] {
-    if all() { &Proxy::ALL } else { &[Proxy::Nginx] }
-}
 
 #[test]
 fn every_proxy_serves_what_is_current_and_loses_nothing_when_it_changes() {
@@ -45,26 +41,8 @@ fn get(site: &Site, path: &str) -> Reply {
 
 fn passes_on(site: &Site, proxy: Proxy) {
     assert_eq!(get(site, "/").body, site.current());
-    let forged = [
-        "-H",
-        "X-Forwarded-Proto: https",
-        "-H",
-        "X-Real-IP: 6.6.6.6",
-        "-H",
-        "X-Forwarded-For: 6.6.6.6",
-        "-H",
-        "X-Forwarded-Host: evil.example",
-        "-H",
-        "Host: shop.example.org",
-    ];
-    let seen = curl(&forged, &format!("http://{}/headers", site.address));
-    let seen: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
-    assert_eq!(seen["host"], "shop.example.org", "{proxy:?}: {seen}");
-    assert_eq!(seen["x-real-ip"], "127.0.0.1", "{proxy:?}: {seen}");
-    assert_eq!(seen["x-forwarded-proto"], "http", "{proxy:?}: {seen}");
-    assert_eq!(seen["x-forwarded-host"], "shop.example.org", "{proxy:?}: {seen}");
-    assert!(seen["x-forwarded-for"].as_str().unwrap().ends_with("127.0.0.1"), "{proxy:?}: {seen}");
-    assert_eq!(websocket(site.address, "who is there"), "who is there", "{proxy:?}");
+    assert_told(site.address, proxy);
+    assert_eq!(websocket(site.address, "/ws", "who is there"), "who is there", "{proxy:?}");
     for (size, status) in [(60_000, 200), (70_000, 413)] {
         let body = format!("@{}", file_of(site.directory(), size));
         let reply = curl(&["--data-binary", &body], &format!("http://{}/upload", site.address));
@@ -133,6 +111,38 @@ fn haproxy(site: &Site, what: &str) {
     let mut said = String::new();
     stream.read_to_string(&mut said).unwrap();
     assert_eq!(said.trim(), "", "{what}");
+}
+
+#[test]
+fn a_second_service_is_reached_by_the_lines_that_each_file_has_for_it() {
+    let site = Site::new();
+    site.configure_with(", ws: {command: \"python3 app.py $SOCKET\", health: {settle: 100ms}}", "");
+    site.release(&["deploy", "main"]).exits(0);
+    for proxy in proxies() {
+        let file = site.generate(proxy.name());
+        let lines = without_comment_signs(&fs::read_to_string(&file).unwrap());
+        fs::write(&file, lines).unwrap();
+        let running = proxy.serve(site.directory(), &file, &[site.address]);
+        for (path, service) in [("/service", "web"), ("/ws/service", "ws")] {
+            assert_eq!(get(&site, path).body, service, "{proxy:?}");
+        }
+        assert_eq!(websocket(site.address, "/ws/chat", "who is there"), "who is there", "{proxy:?}");
+        drop(running);
+    }
+    site.stop();
+}
+
+/// What follows "For paths of its own:" as it is meant to be used.
+fn without_comment_signs(text: &str) -> String {
+    let mut is_meant = false;
+    let mut line = |line: &str| {
+        let comment = line.trim_start().strip_prefix("# ");
+        let was_meant = is_meant;
+        is_meant = comment.is_some_and(|text| was_meant || text.ends_with("For paths of its own:"));
+        let shown = comment.filter(|_| was_meant).unwrap_or(line);
+        format!("{shown}\n")
+    };
+    text.lines().map(&mut line).collect()
 }
 
 #[test]

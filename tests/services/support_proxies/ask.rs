@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
+use super::Proxy;
+
 /// What a proxy answered.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -42,13 +44,33 @@ pub(crate) fn curl(words: &[&str], url: &str) -> Reply {
     }
 }
 
-/// Opens a websocket, sends `text`, and gives what comes back.
+/// Fails the test unless the app is told who asks for what, and how, and does not believe a client that says otherwise.
 #[track_caller]
-pub(crate) fn websocket(address: SocketAddr, text: &str) -> String {
+pub(crate) fn assert_told(address: SocketAddr, proxy: Proxy) {
+    let forged = [
+        "X-Forwarded-Proto: https",
+        "X-Real-IP: 6.6.6.6",
+        "X-Forwarded-For: 6.6.6.6",
+        "X-Forwarded-Host: evil.example",
+        "Host: shop.example.org",
+    ];
+    let words = forged.iter().flat_map(|header| ["-H", header]).collect::<Vec<_>>();
+    let seen = curl(&words, &format!("http://{address}/headers"));
+    let seen: serde_json::Value = serde_json::from_str(&seen.body).unwrap();
+    assert_eq!(seen["host"], "shop.example.org", "{proxy:?}: {seen}");
+    assert_eq!(seen["x-real-ip"], "127.0.0.1", "{proxy:?}: {seen}");
+    assert_eq!(seen["x-forwarded-proto"], "http", "{proxy:?}: {seen}");
+    assert_eq!(seen["x-forwarded-host"], "shop.example.org", "{proxy:?}: {seen}");
+    assert!(seen["x-forwarded-for"].as_str().unwrap().ends_with("127.0.0.1"), "{proxy:?}: {seen}");
+}
+
+/// Opens a websocket at `path`, sends `text`, and gives what comes back.
+#[track_caller]
+pub(crate) fn websocket(address: SocketAddr, path: &str, text: &str) -> String {
     let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
     stream.get_ref().set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let request = format!(
-        "GET /ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     stream.get_mut().write_all(request.as_bytes()).unwrap();

@@ -4,9 +4,14 @@ mod ask;
 mod proxy;
 mod site;
 
-pub(crate) use ask::{Reply, curl, websocket};
+pub(crate) use ask::{Reply, assert_told, curl, websocket};
 pub(crate) use proxy::Proxy;
 pub(crate) use site::Site;
+
+/// The proxies to try.
+pub(crate) fn proxies() -> &'static [Proxy] {
+    if all() { &Proxy::ALL } else { &[Proxy::Nginx] }
+}
 
 /// Whether the long runs are wanted, too.
 pub(crate) fn all() -> bool {

@@ -1,13 +1,13 @@
 //! The real proxies, each with the file that was generated for it, as it is.
 
 use std::fs;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::Site;
-use crate::support::{Running, wait_until};
+use crate::support::{Running, start, wait_until};
 
 /// A proxy in front of the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,22 +35,27 @@ impl Proxy {
         self != Proxy::Haproxy
     }
 
-    /// Starts it, and waits until it listens; it ends when it is dropped.
+    /// Starts it with the file that was generated for `site`; it ends when it is dropped.
     #[track_caller]
     pub(crate) fn start(self, site: &Site) -> Running {
-        let file = site.generate(self.name());
-        let home = site.directory().join(format!("{}-home", self.name()));
+        self.serve(site.directory(), &site.generate(self.name()), &[site.address])
+    }
+
+    /// Starts it with `file`, and waits until it listens at each of `addresses`.
+    #[track_caller]
+    pub(crate) fn serve(self, directory: &Path, file: &Path, addresses: &[SocketAddr]) -> Running {
+        let home = directory.join(format!("{}-home", self.name()));
         fs::create_dir_all(&home).unwrap();
-        let mut running = site.run(self.command(&home, &file));
+        let mut running = start(self.command(&home, file), &directory.join("out"));
         wait_until(&format!("{} listens", self.name()), Duration::from_secs(20), || {
             assert!(!running.is_over(), "{} ended: {}{}", self.name(), running.output(), running.errors());
-            TcpStream::connect(site.address).is_ok()
+            addresses.iter().all(|address| TcpStream::connect(address).is_ok())
         });
         running
     }
 
     /// Runs it with the sites of `file`, and all else below `home`.
-    pub(crate) fn command(self, home: &Path, file: &Path) -> Command {
+    fn command(self, home: &Path, file: &Path) -> Command {
         match self {
             Proxy::Nginx => nginx(home, file),
             Proxy::Caddy => caddy(home, file),
@@ -91,6 +96,8 @@ fn nginx(home: &Path, file: &Path) -> Command {
          include {site};\n}}\n"
     );
     fs::write(home.join("nginx.conf"), main).unwrap();
+    // Beside nginx.conf, as it stands in /etc/nginx; where that is missing, nginx says so.
+    let _ = fs::copy("/etc/nginx/uwsgi_params", home.join("uwsgi_params"));
     let mut command = program("nginx");
     command.arg("-p").arg(home).arg("-c").arg(home.join("nginx.conf")).arg("-e").arg(home.join("error.log"));
     command

@@ -52,9 +52,14 @@ impl Site {
 
     /// Writes the server's own `release.yml`, with `tls` for the proxy.
     pub(crate) fn configure(&self, tls: &str) {
+        self.configure_with("", tls);
+    }
+
+    /// The same, with `more` services.
+    pub(crate) fn configure_with(&self, more: &str, tls: &str) {
         let repository = self.directory.path().join("work");
         let text = format!(
-            "repository: {}\nkeep: 2\nservices: {{web: {{health: {{settle: 100ms}}}}}}\n\
+            "repository: {}\nkeep: 2\nservices: {{web: {{health: {{settle: 100ms}}}}{more}}}\n\
              proxy: {{listen: \"{}\", max_body: 64k{tls}}}\n",
             repository.display(),
             self.address

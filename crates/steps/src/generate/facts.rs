@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use release_core::config::{Config, Files};
 use release_core::layout::Layout;
+use release_core::server::Protocol;
 use serde::Serialize;
 
 use super::boot::Boot;
 use super::site::Site;
+use super::upstream::Upstream;
 
 /// What is known of the machine besides the configuration.
 #[derive(Clone, Debug)]
@@ -29,6 +31,14 @@ pub enum GenerateError {
     /// There is nothing to send requests to.
     #[error("no service listens on a socket, so a proxy has nobody to ask")]
     NoService,
+    /// The proxy speaks HTTP alone.
+    #[error("service `{service}` speaks the uwsgi protocol, and {proxy} does not")]
+    Protocol {
+        /// The service that it is to ask.
+        service: String,
+        /// The proxy, as it is typed.
+        proxy: &'static str,
+    },
 }
 
 impl GenerateError {
@@ -38,6 +48,9 @@ impl GenerateError {
             Self::Path(_) => "use letters, digits and `/._-+@~` in paths",
             Self::NoService => {
                 "add a service to release.yml: `services: {web: {command: …, handover: socket}}`"
+            }
+            Self::Protocol { .. } => {
+                "let the service speak HTTP, `uwsgi --http-socket $SOCKET …`; nginx and Apache speak the uwsgi protocol, too"
             }
         }
     }
@@ -53,7 +66,13 @@ pub struct Facts {
     current: String,
     shared: String,
     maintenance: String,
-    pub(super) socket: Option<String>,
+    /// Who answers what no other does: the first service that listens.
+    pub(super) web: Option<Upstream>,
+    /// The other services that listen.
+    others: Vec<Upstream>,
+    /// Whether any of them speaks HTTP, and the uwsgi protocol.
+    has_http: bool,
+    has_uwsgi: bool,
     #[serde(rename = "static")]
     static_files: Option<Place>,
     media: Option<Place>,
@@ -85,7 +104,11 @@ impl Facts {
                 .join(files.directory.trim_start_matches("./").trim_end_matches('/'));
             Ok(Place { url: files.url, path: plain(&path)? })
         };
-        let web = config.listening().next();
+        let upstream = |service| Upstream::of(layout, service);
+        let upstreams = config.listening().map(upstream).collect::<Result<Vec<_>, _>>()?;
+        let any = |protocol| upstreams.iter().any(|upstream| upstream.speaks(protocol));
+        let (has_http, has_uwsgi) = (any(Protocol::Http), any(Protocol::Uwsgi));
+        let mut upstreams = upstreams.into_iter();
         Ok(Self {
             app: config.app.clone(),
             variable: config.app.replace('-', "_"),
@@ -93,7 +116,10 @@ impl Facts {
             current: plain(&layout.current())?,
             shared: plain(&layout.shared())?,
             maintenance: plain(&layout.maintenance_page())?,
-            socket: web.map(|web| plain(&layout.current_socket(&web.name))).transpose()?,
+            web: upstreams.next(),
+            others: upstreams.collect(),
+            has_http,
+            has_uwsgi,
             static_files: config.served_static().map(place).transpose()?,
             media: config.served_media().map(place).transpose()?,
             max_body: config.proxy.max_body.to_string(),

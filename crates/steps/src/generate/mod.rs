@@ -5,6 +5,7 @@
 mod boot;
 mod facts;
 mod site;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
+use release_core::server::Protocol;
 
 pub use facts::{Facts, GenerateError, Machine};
 
@@ -64,6 +66,11 @@ impl Kind {
         matches!(self, Kind::Nginx | Kind::Caddy | Kind::Haproxy | Kind::Apache)
     }
 
+    /// Whether it can ask a uWSGI that does not speak HTTP.
+    fn speaks_uwsgi(self) -> bool {
+        matches!(self, Kind::Nginx | Kind::Apache)
+    }
+
     fn template(self) -> (&'static str, &'static str) {
         match self {
             Kind::Nginx => ("nginx", include_str!("nginx.conf.j2")),
@@ -80,8 +87,11 @@ impl Kind {
 
 /// The whole file.
 pub fn file(kind: Kind, facts: &Facts) -> Result<String, GenerateError> {
-    if kind.is_proxy() && facts.socket.is_none() {
-        return Err(GenerateError::NoService);
+    if kind.is_proxy() {
+        let web = facts.web.as_ref().ok_or(GenerateError::NoService)?;
+        if web.speaks(Protocol::Uwsgi) && !kind.speaks_uwsgi() {
+            return Err(web.is_foreign_to(kind.name()));
+        }
     }
     let (name, template) = kind.template();
     let text = environment(name, template).and_then(|known| known.get_template(name)?.render(Serde(facts)));

@@ -78,6 +78,84 @@ fn nginx_listens_redirects_and_serves_through_current() {
     assert!(!port.contains("301"), "a port that was said is the only one\n{port}");
 }
 
+const UWSGI: &str = "services: {web: {command: \"uwsgi --socket $SOCKET --module shop.wsgi\"}}\n";
+const BOTH: &str = "services: {web: {command: \"gunicorn --bind unix:$SOCKET\"}, ws: {command: \"daphne -u $SOCKET a:b\"}, \
+                    api: {command: \"uwsgi --socket $SOCKET --module api\"}, queue: {command: huey, handover: overlap}}\n";
+
+fn of_services(kind: Kind, services: &str) -> Result<String, GenerateError> {
+    let text = format!("app: my-shop\n{services}");
+    let config = parse(Some(Source { name: "release.yml", text: &text }), None).unwrap();
+    file(kind, &facts("/srv/shop", &config).unwrap())
+}
+
+#[test]
+fn what_speaks_the_uwsgi_protocol_is_asked_in_it() {
+    let nginx = of_services(Kind::Nginx, UWSGI).unwrap();
+    has(
+        &nginx,
+        &[
+            "uwsgi_pass unix:/srv/shop/current/run/web.sock;",
+            "include uwsgi_params;",
+            "uwsgi_param HTTP_X_FORWARDED_PROTO $scheme;",
+            "uwsgi_read_timeout 300s;",
+        ],
+    );
+    assert!(!nginx.contains("proxy_set_header") && !nginx.contains("$http_upgrade"), "{nginx}");
+    let apache = of_services(Kind::Apache, UWSGI).unwrap();
+    has(
+        &apache,
+        &[
+            "ProxyPass / unix:/srv/shop/current/run/web.sock|uwsgi://localhost/ enablereuse=off timeout=300",
+            "RequestHeader append X-Forwarded-For \"expr=%{REMOTE_ADDR}\"",
+        ],
+    );
+    assert!(apache.contains(" proxy proxy_uwsgi rewrite "), "{apache}");
+    for (kind, name) in [(Kind::Caddy, "caddy"), (Kind::Haproxy, "haproxy")] {
+        let error = of_services(kind, UWSGI).unwrap_err();
+        let what = format!("service `web` speaks the uwsgi protocol, and {name} does not");
+        assert_eq!(error.to_string(), what);
+        assert!(error.help().contains("`uwsgi --http-socket $SOCKET"), "{}", error.help());
+    }
+}
+
+#[test]
+fn services_to_which_nothing_is_sent_are_named_with_what_would_send_it() {
+    let lines: [(Kind, &[&str]); 4] = [
+        (
+            Kind::Nginx,
+            &[
+                "proxy_pass http://unix:/srv/shop/current/run/web.sock;",
+                "# location /ws/ {",
+                "#     proxy_pass http://unix:/srv/shop/current/run/ws.sock;",
+                "#     uwsgi_pass unix:/srv/shop/current/run/api.sock;",
+                "include uwsgi_params;",
+            ],
+        ),
+        (Kind::Caddy, &["# reverse_proxy /ws/* unix//srv/shop/current/run/ws.sock {"]),
+        (
+            Kind::Haproxy,
+            &[
+                "# use-server ws if { path_beg /ws/ }",
+                "# server ws unix@/srv/shop/current/run/ws.sock weight 0",
+            ],
+        ),
+        (
+            Kind::Apache,
+            &[
+                "# ProxyPass /ws/ unix:/srv/shop/current/run/ws.sock|http://ws/ws/ enablereuse=off upgrade=websocket timeout=300",
+                "# ProxyPass /api/ unix:/srv/shop/current/run/api.sock|uwsgi://api/api/ enablereuse=off timeout=300",
+            ],
+        ),
+    ];
+    for (kind, lines) in lines {
+        let text = of_services(kind, BOTH).unwrap();
+        has(&text, lines);
+        let told = text.matches("listens, too").count();
+        assert_eq!((told, text.contains("queue")), (2, false), "{text}");
+        assert!(!made(kind, "").contains("listens, too"));
+    }
+}
+
 #[test]
 fn caddy_gets_a_certificate_by_itself_only_for_a_name_alone() {
     let site = |more: &str| {
