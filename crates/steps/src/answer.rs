@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use release_core::config::Health;
-use release_core::host::{Address, HostError, HostResult, Reply};
+use release_core::host::{Address, Host, HostError, HostResult, Reply};
 use release_core::plain_text::plain;
 use release_core::port::Port;
 use release_core::server::Protocol;
@@ -105,7 +105,12 @@ impl<'a> Question<'a> {
 
     /// Asks once.
     pub(crate) fn ask(&self, cx: &Context<'_>, limit: Duration) -> Result<Answer, StepError> {
-        Answer::of(cx.host.get(&self.address, self.path, &self.headers(), limit.max(LEAST)))
+        self.ask_from(cx.host, limit)
+    }
+
+    /// Asks once, outside of any run.
+    pub(crate) fn ask_from(&self, host: &dyn Host, limit: Duration) -> Result<Answer, StepError> {
+        Answer::of(host.get(&self.address, self.path, &self.headers(), limit.max(LEAST)))
     }
 
     /// Asks `count` times at once.

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use release_core::config::{Config, Files};
-use release_core::host::{Address, Host, HostResult, Kind, Reply};
+use release_core::host::{Address, Host, Kind};
 use release_core::layout::Layout;
 
 use super::Problem;
+use crate::answer::{Answer, Question};
 use crate::verify::parse;
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,46 +22,37 @@ pub fn live_proxy_problems(host: &dyn Host, layout: &Layout, config: &Config) ->
     }
     let (proxy, path) = parse(&verify.url);
     let mut problems = Vec::new();
-    let answer = host.get(&proxy, path, &[], LIMIT);
-    if !answer.as_ref().is_ok_and(is_good) && app_is_well(host, layout, config) {
-        let what = format!("the app is well, and its proxy {}", told(&answer, &verify.url));
+    let answer = asked(host, &Question { address: proxy.clone(), path, host: None });
+    if !answer.is_good() && app_is_well(host, layout, config) {
+        let what = format!("the app is well, and its proxy {}", answer.what(&verify.url));
         problems.push(Problem::new(what, format!("look at the proxy's error log: `curl -i {}`", verify.url)));
     }
     problems.extend(config.served_static().and_then(|files| {
-        static_problem(host, &layout.current_app(config).join(&files.directory), &proxy, &files)
+        static_problem(host, &layout.current_app(config).join(&files.directory), proxy, &files)
     }));
     problems
 }
 
-fn is_good(reply: &Reply) -> bool {
-    (200..400).contains(&reply.status)
+fn asked(host: &dyn Host, question: &Question<'_>) -> Answer {
+    question.ask_from(host, LIMIT).unwrap_or_else(Answer::Silence)
 }
 
 fn app_is_well(host: &dyn Host, layout: &Layout, config: &Config) -> bool {
     config.listening().all(|service| {
-        let headers = [("Host".to_owned(), service.health.host.clone())];
-        let socket = Address::Socket(layout.current_socket(&service.name));
-        host.get(&socket, &service.health.path, &headers, LIMIT).as_ref().is_ok_and(is_good)
+        asked(host, &Question::health(layout.current_socket(&service.name), &service.health)).is_good()
     })
 }
 
-fn told(answer: &HostResult<Reply>, url: &str) -> String {
-    match answer {
-        Ok(reply) => format!("answers {} to {url}", reply.status),
-        Err(_) => format!("does not answer at {url}"),
-    }
-}
-
 /// The first file at the top of the static ones stands for all.
-fn static_problem(host: &dyn Host, directory: &Path, proxy: &Address, files: &Files) -> Option<Problem> {
+fn static_problem(host: &dyn Host, directory: &Path, proxy: Address, files: &Files) -> Option<Problem> {
     let is_file = |path: &Path| host.kind(path).is_ok_and(|kind| kind == Some(Kind::File));
     let file = host.list(directory).ok()?.into_iter().find(|path| is_file(path))?;
     let url = format!("{}{}", files.url, file.file_name()?.to_str()?);
-    let answer = host.get(proxy, &url, &[], LIMIT);
-    if answer.as_ref().is_ok_and(is_good) {
+    let answer = asked(host, &Question { address: proxy, path: &url, host: None });
+    if answer.is_good() {
         return None;
     }
-    let what = format!("{} is there, and the proxy {}", file.display(), told(&answer, &url));
+    let what = format!("{} is there, and the proxy {}", file.display(), answer.what(&url));
     let help = "serve it from there (`release generate nginx`), or say `static: false` in release.yml";
     Some(Problem::new(what, help))
 }

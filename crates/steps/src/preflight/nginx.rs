@@ -1,4 +1,4 @@
-//! Reads nginx's configuration, as far as it takes to judge it.
+//! Reads the configuration of nginx, or of another proxy, as far as it takes to judge it.
 
 use std::path::{Path, PathBuf};
 
@@ -40,13 +40,22 @@ impl Statement {
     }
 }
 
-/// The statements of one file.
+/// The statements of one file: of nginx, or of another proxy, where each line is one.
 pub(super) fn read(file: &Path, text: &str) -> Vec<Statement> {
     let mut reader = Reader { line: 1, ..Reader::default() };
     for c in text.chars() {
         reader.take(file, c);
     }
-    reader.statements
+    if reader.is_nginx { reader.statements } else { lines(file, text) }
+}
+
+fn lines(file: &Path, text: &str) -> Vec<Statement> {
+    let statement = |(at, line): (usize, &str)| {
+        let text = line.trim().to_owned();
+        Statement { file: file.to_owned(), line: at + 1, text, block: 0, in_upstream: false }
+    };
+    let statements = text.lines().enumerate().map(statement);
+    statements.filter(|statement| !statement.text.is_empty() && !statement.text.starts_with('#')).collect()
 }
 
 #[derive(Default)]
@@ -59,6 +68,8 @@ struct Reader {
     blocks: usize,
     quote: Option<char>,
     in_comment: bool,
+    /// Whether a directive ends as only nginx's do.
+    is_nginx: bool,
 }
 
 impl Reader {
@@ -80,6 +91,7 @@ impl Reader {
     }
 
     fn end(&mut self, file: &Path, c: char) {
+        self.is_nginx |= c == ';';
         let text = std::mem::take(&mut self.words).trim().to_owned();
         let (block, in_upstream) = self.open.last().copied().unwrap_or_default();
         if c == '{' {

@@ -76,7 +76,9 @@ fn kept_alive(host: &dyn Host, layout: &Layout, statements: &[Statement], proble
             Problem::new(what, format!("take it away, and {CLOSE}"))
         }));
     }
-    if !statements.iter().any(|statement| closes(statement, statements))
+    // The uwsgi protocol has no connections that are kept.
+    if statements.iter().any(asks_http)
+        && !statements.iter().any(|statement| closes(statement, statements))
         && keeps_alive_by_default(host, layout)
     {
         let what = "this nginx keeps connections to the app open by default, and so to the old release";
@@ -88,6 +90,10 @@ const CLOSE: &str = "say `proxy_set_header Connection close;` where the app is p
 
 fn is_keepalive(statement: &Statement) -> bool {
     matches!(statement.words().as_slice(), ["keepalive", count, ..] if *count != "0")
+}
+
+fn asks_http(statement: &Statement) -> bool {
+    statement.words().first() == Some(&"proxy_pass")
 }
 
 fn closes(statement: &Statement, all: &[Statement]) -> bool {

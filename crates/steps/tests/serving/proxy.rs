@@ -1,6 +1,9 @@
+use std::path::PathBuf;
+
 use release_core::config::{Config, Verify, Wait};
 use release_core::host::Address;
 use release_core::layout::Layout;
+use release_core::server::Protocol;
 use release_steps::generate::{self, Facts, Kind, Machine};
 use release_steps::preflight::{Problem, live_proxy_problems, proxy_problems};
 use release_testkit::{Answer, FakeHost, a_config};
@@ -55,13 +58,41 @@ fn a_proxy_that_does_not_know_the_app_is_told_where_its_file_comes_from() {
     assert!(problem.help.unwrap().contains("`release generate nginx`"));
 }
 
+fn generated(kind: Kind, protocol: Protocol) -> String {
+    let machine = Machine { program: "/usr/bin/release".into(), user: "shop".into(), group: "shop".into() };
+    let mut config = a_config();
+    config.services[0].health.protocol = protocol;
+    let facts = Facts::of(&Layout::new("/srv/shop"), &config, machine).unwrap();
+    generate::file(kind, &facts).unwrap()
+}
+
 #[test]
 fn the_generated_file_is_fine_for_any_nginx() {
-    let machine = Machine { program: "/usr/bin/release".into(), user: "shop".into(), group: "shop".into() };
-    let facts = Facts::of(&Layout::new("/srv/shop"), &a_config(), machine).unwrap();
-    let host = nginx(&generate::file(Kind::Nginx, &facts).unwrap());
-    host.on("nginx -v", Answer::ok().says("nginx version: nginx/1.29.7"));
-    assert_eq!(found(&host), []);
+    for protocol in [Protocol::Http, Protocol::Uwsgi] {
+        let host = nginx(&generated(Kind::Nginx, protocol));
+        host.on("nginx -v", Answer::ok().says("nginx version: nginx/1.29.7"));
+        assert_eq!(found(&host), [], "{protocol:?}");
+    }
+}
+
+#[test]
+fn the_file_of_another_proxy_is_fine_and_so_is_not_one_that_names_a_release() {
+    for kind in [Kind::Caddy, Kind::Haproxy, Kind::Apache] {
+        let mut config = a_config();
+        config.proxy.config = vec!["/etc/proxy".to_owned()];
+        let found = |text: &str| {
+            let host = FakeHost::new();
+            host.put_file("/etc/proxy", text);
+            proxy_problems(&host, &Layout::new("/srv/shop"), &config)
+        };
+        let text = generated(kind, Protocol::Http);
+        assert_eq!(found(&text), [], "{kind:?}");
+        let past = text.replace("/current/run", "/releases/20261119T090000Z-aaaaaaa/run");
+        let told = found(&past);
+        let line = past.lines().position(|line| line.contains("/releases/")).unwrap() + 1;
+        assert!(told[0].what.starts_with(&format!("/etc/proxy:{line}: `")), "{kind:?}: {told:?}");
+        assert!(told[0].what.ends_with("` names a single release, and would go on serving it"), "{told:?}");
+    }
 }
 
 #[test]
@@ -161,14 +192,24 @@ fn websockets_that_do_not_get_through_are_told_where_the_app_is_known_to_have_so
 
 /// The app answers `app`, its proxy `page` to pages and `file` to static files.
 fn told(app: u16, page: u16, file: u16) -> Vec<String> {
+    told_of(Protocol::Http, app, page, file)
+}
+
+fn told_of(protocol: Protocol, app: u16, page: u16, file: u16) -> Vec<String> {
     let host = FakeHost::new();
     host.put_file("/srv/shop/releases/one/static_root/app.css", "");
     host.put_link("/srv/shop/current", "/srv/shop/releases/one");
     let proxy = Address::Tcp { address: "127.0.0.1:80".to_owned(), host: "127.0.0.1".to_owned() };
-    host.serve_in_turn(Address::Socket("/srv/shop/current/run/web.sock".into()), &[app]);
+    let socket = PathBuf::from("/srv/shop/current/run/web.sock");
+    let address = match protocol {
+        Protocol::Http => Address::Socket(socket),
+        Protocol::Uwsgi => Address::Uwsgi(socket),
+    };
+    host.serve_in_turn(address, &[app]);
     host.serve(proxy, move |_, path| Some(if path == "/static/app.css" { file } else { page }));
     let url = "http://127.0.0.1/healthz".to_owned();
-    let config = Config { verify: Some(Verify { url, timeout: Wait::seconds(1) }), ..a_config() };
+    let mut config = Config { verify: Some(Verify { url, timeout: Wait::seconds(1) }), ..a_config() };
+    config.services[0].health.protocol = protocol;
     let problems = live_proxy_problems(&host, &Layout::new("/srv/shop"), &config);
     problems.into_iter().map(|problem| problem.what).collect()
 }
@@ -178,11 +219,14 @@ fn the_proxy_that_runs_is_asked_and_not_blamed_for_the_app() {
     assert_eq!(told(200, 200, 200), [""; 0]);
     assert_eq!(
         told(200, 502, 200),
-        ["the app is well, and its proxy answers 502 to http://127.0.0.1/healthz"]
+        ["the app is well, and its proxy answers 502 to GET http://127.0.0.1/healthz"]
     );
     assert_eq!(told(500, 502, 200), [""; 0]);
     let missing =
-        "/srv/shop/current/static_root/app.css is there, and the proxy answers 404 to /static/app.css";
+        "/srv/shop/current/static_root/app.css is there, and the proxy answers 404 to GET /static/app.css";
     assert_eq!(told(200, 200, 404), [missing]);
+    // A uWSGI that speaks no HTTP is asked as it wants to be.
+    assert_eq!(told_of(Protocol::Uwsgi, 200, 502, 200).len(), 1);
+    assert_eq!(told_of(Protocol::Uwsgi, 500, 502, 200), [""; 0]);
     assert_eq!(live_proxy_problems(&FakeHost::new(), &Layout::new("/srv/shop"), &a_config()), []);
 }
