@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -36,8 +36,7 @@ impl Nginx {
     pub(crate) fn with_locations(directory: &Path, locations: &str) -> Self {
         fs::create_dir_all(directory).unwrap();
         let address = free_port();
-        let file = directory.join("nginx.conf");
-        fs::write(&file, configuration(directory, locations, address)).unwrap();
+        let file = write(directory, locations, address);
         let log = fs::File::create(directory.join("stderr")).unwrap();
         let child = Command::new(program())
             .arg("-p")
@@ -53,6 +52,27 @@ impl Nginx {
             .expect("nginx is installed");
         wait_until("nginx listens", Duration::from_secs(10), || TcpStream::connect(address).is_ok());
         Self { child, address }
+    }
+
+    /// Writes its file anew, of which it takes no notice.
+    pub(crate) fn rewrite(&self, directory: &Path, locations: &str) {
+        write(directory, locations, self.address);
+    }
+
+    /// Has it read its file again, and waits until no worker is left that has not.
+    pub(crate) fn reload(&self) {
+        let old = self.workers();
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+        wait_until("nginx has reloaded", Duration::from_secs(10), || {
+            let now = self.workers();
+            !now.is_empty() && now.iter().all(|worker| !old.contains(worker))
+        });
+    }
+
+    fn workers(&self) -> Vec<String> {
+        let master = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{master}/task/{master}/children")).unwrap();
+        children.split_whitespace().map(str::to_owned).collect()
     }
 }
 
@@ -70,6 +90,12 @@ fn program() -> &'static str {
 
 fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn write(directory: &Path, locations: &str, address: SocketAddr) -> PathBuf {
+    let file = directory.join("nginx.conf");
+    fs::write(&file, configuration(directory, locations, address)).unwrap();
+    file
 }
 
 fn configuration(directory: &Path, locations: &str, address: SocketAddr) -> String {
