@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::ladder;
 use crate::order;
 use crate::packages;
 use crate::reloads;
@@ -114,6 +115,7 @@ fn other_programs_stay_untouched() {
     let current = site.current();
     assert_eq!(server.files().len(), 2, "{:?}", server.files());
     assert!(server.files().iter().all(|file| file.contains(&current)), "{:?}", server.files());
+    ladder::climb(&site, &server.manager(), &format!("web: {{command: \"{}\"}}", gunicorn()));
     site.stop();
 }
 

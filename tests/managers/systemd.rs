@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use crate::container::Container;
+use crate::ladder;
 use crate::load::Load;
 use crate::order;
 use crate::packages;
@@ -57,6 +58,7 @@ fn the_machines() {
     wait_until("a boot brings the active release back", LIMIT, || answers(&site));
     only_the_active_release_runs(&site, &container);
     site.release(&["deploy", "--force"]).exits(0);
+    ladder::climb(&site, "systemd", "");
     site.stop();
     drop(container);
 }
@@ -82,6 +84,7 @@ fn a_users_own() {
     wait_until("a boot brings the active release back", LIMIT, || answers(&site));
     site.release(&["deploy", "--force"]).exits(0);
     assert!(files(&container, "/etc/systemd").is_empty());
+    ladder::climb(&site, "{systemd: user}", "");
     site.stop();
     drop(container);
 }
