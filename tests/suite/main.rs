@@ -16,6 +16,7 @@ mod deploy;
 mod directory;
 mod hook;
 mod interrupted;
+mod lfs;
 mod proxy;
 mod restart;
 mod rollback;

@@ -211,26 +211,3 @@ fn attributes_decide_what_is_written_and_how() {
         assert!(!into.join(gone).exists(), "{gone}");
     }
 }
-
-#[test]
-fn a_file_of_lfs_is_fetched_where_its_program_is_and_refused_where_it_is_not() {
-    let scene = Scene::new();
-    scene.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
-    let with_lfs = Command::new("git-lfs").arg("version").output().is_ok();
-    if !with_lfs {
-        scene.write("model.bin", "version https://git-lfs.github.com/spec/v1\n");
-        let revision = scene.commit("pointer");
-        scene.fetch().unwrap();
-        let error = scene.checkout(&revision).unwrap_err();
-        assert_eq!(error.help().as_deref(), Some("apt install git-lfs"));
-        return;
-    }
-    scene.git(&["lfs", "install", "--local"]);
-    let model = "weights ".repeat(1000);
-    scene.write("model.bin", &model);
-    scene.write("plain.txt", "x");
-    let into = scene.released();
-    assert!(scene.git(&["show", "HEAD:model.bin"]).starts_with("version https://git-lfs"), "it is a pointer");
-    assert_eq!(fs::read_to_string(into.join("model.bin")).unwrap(), model);
-    assert_eq!(fs::read_to_string(into.join("plain.txt")).unwrap(), "x");
-}

@@ -1,6 +1,7 @@
 mod checkout;
 mod fetch;
 mod find;
+mod lfs;
 mod modules;
 mod spare;
 
