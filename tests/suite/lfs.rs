@@ -1,7 +1,7 @@
 //! What a deploy needs besides git for files in Git LFS.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::support::{Sandbox, git};
@@ -46,4 +46,24 @@ fn a_file_of_lfs_where_its_program_is_not_is_told_with_what_to_install() {
     let failed = failed.says("model.bin is kept in Git LFS, and `git-lfs` does not run here");
     drop(failed.says("help: apt install git-lfs"));
     assert!(sandbox.releases().is_empty(), "nothing of it is left");
+}
+
+#[test]
+fn lfs_asks_its_server_by_the_ssh_that_git_is_told_to_use() {
+    let sandbox = sandbox();
+    let (ssh, asked) = (sandbox.directory().join("ssh"), sandbox.directory().join("asked"));
+    let script = format!(
+        "#!/bin/sh\nfor last; do :; done\necho \"$last\" >> {}\ncase $last in git-lfs*) exit 1 ;; esac\n\
+         exec sh -c \"$last\"\n",
+        asked.display()
+    );
+    fs::write(&ssh, script).unwrap();
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    let url = format!("ana@shop.example.org:{}", sandbox.repository.bare.display());
+    fs::write(sandbox.root.join("release.yml"), format!("repository: {url}\nbranch: main\n")).unwrap();
+    let mut deploy = sandbox.command(&["deploy", "main"]);
+    deploy.env("GIT_SSH_COMMAND", &ssh);
+    drop(sandbox.run(deploy).finish().exits(3).says("model.bin"));
+    let asked = fs::read_to_string(asked).unwrap();
+    assert!(asked.contains("git-upload-pack ") && asked.contains("git-lfs-authenticate "), "{asked}");
 }

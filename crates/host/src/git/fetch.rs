@@ -79,7 +79,7 @@ fn command(mirror: &Path, url: &str) -> Command {
 }
 
 /// How servers are reached: as the user says, by variables or in git's configuration.
-fn variables(mirror: &Path) -> Variables {
+pub(super) fn variables(mirror: &Path) -> Variables {
     let mut variables = kept_variables(readable(std::env::vars_os()));
     let config = Repository::open_bare(mirror).and_then(|repository| repository.config());
     let configured = config.is_ok_and(|config| config.get_entry("core.sshCommand").is_ok());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use release_core::host::{HostError, HostResult};
 use tempfile::TempDir;
@@ -12,8 +13,7 @@ use tempfile::TempDir;
 use super::list::{Entry, List, Mode};
 use super::write::Writer;
 use crate::files::failed;
-use crate::git::because;
-use crate::git::program;
+use crate::git::{because, fetch, program};
 
 const ASKED: [&str; 6] = ["export-ignore", "export-subst", "eol", "ident", "filter", "working-tree-encoding"];
 /// The name of the filter of Git LFS.
@@ -76,11 +76,7 @@ impl Attributes {
     /// Has git write them, once the directories and all other files are there.
     pub(super) fn write(&self, writer: &Writer<'_>, commit: &str) -> HostResult<()> {
         if !self.filtered.is_empty() {
-            let mut args = if self.large.is_some() { LFS_SETTINGS.to_vec() } else { Vec::new() };
-            args.extend(["checkout-index", "-z", "--stdin"]);
-            let mut checkout = self.git(writer, &args);
-            checkout.current_dir(writer.into).env("GIT_WORK_TREE", writer.into);
-            program::run(checkout, &lines(&self.filtered))?;
+            program::run(self.through_filters(writer), &lines(&self.filtered))?;
         }
         for paths in self.substituted.chunks(PATHS) {
             let mut archive =
@@ -103,8 +99,21 @@ impl Attributes {
         Ok(())
     }
 
+    fn through_filters(&self, writer: &Writer<'_>) -> Command {
+        let mut args = if self.large.is_some() { LFS_SETTINGS.to_vec() } else { Vec::new() };
+        args.extend(["checkout-index", "-z", "--stdin"]);
+        let mut checkout = self.git(writer, &args);
+        checkout.current_dir(writer.into).env("GIT_WORK_TREE", writer.into);
+        if self.large.is_some() {
+            // git-lfs reaches its server as git reached the repository's.
+            let variables = fetch::variables(writer.program.repository);
+            checkout.envs(variables.iter().map(|(name, value)| (name, value.reveal())));
+        }
+        checkout
+    }
+
     /// git with an index of its own.
-    fn git(&self, writer: &Writer<'_>, args: &[&str]) -> std::process::Command {
+    fn git(&self, writer: &Writer<'_>, args: &[&str]) -> Command {
         let mut command = writer.program.git(args);
         command.env("GIT_INDEX_FILE", self.index.path().join("index"));
         command
