@@ -13,3 +13,4 @@ mod javascript;
 mod project;
 mod python;
 mod shared;
+mod static_files;

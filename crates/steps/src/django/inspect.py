@@ -61,14 +61,14 @@ def sqlite_files():
     return [os.path.realpath(name) for name in names if name and not name.startswith(("file:", ":memory:"))]
 
 
-def is_installed(cls):
-    # What the app's own code does may depend on anything.
+# What other code makes of the files may depend on anything.
+def is_known(cls):
     import sysconfig
 
-    paths = [os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
-    modules = [sys.modules[base.__module__] for base in cls.__mro__]
-    files = [os.path.realpath(module.__file__) for module in modules if getattr(module, "__file__", None)]
-    return all(any(file.startswith(path + os.sep) for path in paths) for file in files)
+    packages = os.path.realpath(sysconfig.get_path("purelib"))
+    known = tuple(os.path.join(packages, name, "") for name in ("django", "whitenoise"))
+    modules = [sys.modules[base.__module__] for base in cls.__mro__ if base is not object]
+    return all(os.path.realpath(getattr(module, "__file__", "")).startswith(known) for module in modules)
 
 
 # All that the collected files are made of, as a digest.
@@ -80,23 +80,28 @@ def fingerprint(settings, finders, classes):
     def feed(value):
         digest.update(b"%d:" % len(value) + value)
 
+    release = os.path.join("releases", os.environ["RELEASE_ID"])
     # The environment's own path is made of what is installed.
     for word in [os.path.realpath(sys.prefix)] + ["%s.%s" % (cls.__module__, cls.__qualname__) for cls in classes]:
         feed(word.encode())
     for name in dir(settings):
-        if name == "DEBUG" or name.startswith(("STATIC", "STORAGES", "WHITENOISE", "COMPRESS", "PIPELINE")):
+        if name == "DEBUG" or name.startswith(("STATIC", "STORAGES", "WHITENOISE", "FILE_UPLOAD")):
             value = "%s=%r" % (name, getattr(settings, name))
-            feed(value.replace(os.getcwd(), "").replace(os.environ["RELEASE_ID"], "").encode())
+            feed(value.replace(os.getcwd(), "").replace(release, "").encode())
     from django.apps import apps
 
     ignored = list(set(apps.get_app_config("staticfiles").ignore_patterns))
+    found = {}
     for finder in finders:
         for path, storage in finder.list(ignored):
-            feed(os.path.join(getattr(storage, "prefix", None) or "", path).encode())
-            feed(b"%d" % os.path.getsize(storage.path(path)))
-            with open(storage.path(path), "rb") as file:
-                for block in iter(lambda: file.read(1 << 20), b""):
-                    feed(block)
+            # The first of a name is the one that is collected.
+            found.setdefault(os.path.join(getattr(storage, "prefix", None) or "", path), storage.path(path))
+    for name in sorted(found):
+        feed(name.encode())
+        feed(b"%d" % os.path.getsize(found[name]))
+        with open(found[name], "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                feed(block)
     return digest.hexdigest()
 
 
@@ -121,7 +126,7 @@ def static_inputs(settings, collected):
     is_local = isinstance(staticfiles_storage, FileSystemStorage)
     if not is_local or os.path.realpath(staticfiles_storage.location) != os.path.realpath(root):
         return None
-    return fingerprint(settings, finders, classes) if all(map(is_installed, classes)) else None
+    return fingerprint(settings, finders, classes) if all(map(is_known, classes)) else None
 
 
 def inspect(collects, collected):
