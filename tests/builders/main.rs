@@ -9,6 +9,7 @@
 mod support;
 
 mod disk;
+mod frontends;
 mod javascript;
 mod project;
 mod python;

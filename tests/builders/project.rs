@@ -67,6 +67,19 @@ impl Project {
         self.sandbox.release(&["deploy", "--json"]).exits(0)
     }
 
+    /// Runs `release` with these variables in the shell.
+    #[track_caller]
+    pub(crate) fn release_with(&self, variables: &[(&str, &str)], words: &[&str]) -> Finished {
+        let mut command = self.sandbox.command(words);
+        command.envs(variables.iter().copied());
+        self.sandbox.run(command).finish()
+    }
+
+    /// Writes the app's variables, as the server keeps them.
+    pub(crate) fn variables(&self, text: &str) {
+        fs::write(self.sandbox.root.join("shared/.env"), text).unwrap();
+    }
+
     /// What `release plan` says of a step: state and reason.
     #[track_caller]
     pub(crate) fn plan(&self, step: &str) -> (String, String) {

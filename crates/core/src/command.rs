@@ -41,10 +41,38 @@ pub type Variables = BTreeMap<String, Secret>;
 /// What a command inherits besides its own variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inherit {
-    /// Everything but git's own variables: builds need the proxy and registry settings of the user.
+    /// Almost everything: what installs needs the proxy and registry settings of the user.
     All,
+    /// What leads to other machines: with more of the caller's the next caller would build another bundle.
+    Network,
     /// Nothing: the app's own commands see the environment that its services see.
     Nothing,
+}
+
+/// Proxies and certificates, in capitals or not.
+const NETWORK: [&str; 7] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+];
+
+/// By it npm leaves out what the front end is built with, as the app's own may ask for.
+const NODE_ENV: &str = "NODE_ENV";
+
+impl Inherit {
+    /// Whether a command sees the caller's variable `name`.
+    pub fn takes(self, name: &str) -> bool {
+        match self {
+            // Inside a hook git sets its own, and they would send every git command to the wrong repository.
+            Inherit::All => !name.starts_with("GIT_") && name != NODE_ENV,
+            Inherit::Network => NETWORK.iter().any(|known| known.eq_ignore_ascii_case(name)),
+            Inherit::Nothing => false,
+        }
+    }
 }
 
 /// A program, its arguments and its surroundings.
@@ -113,6 +141,12 @@ impl Command {
     /// Begins with an empty environment instead of the caller's.
     pub fn isolated(mut self) -> Self {
         self.inherit = Inherit::Nothing;
+        self
+    }
+
+    /// Begins with what leads to other machines instead of the caller's environment.
+    pub fn with_network(mut self) -> Self {
+        self.inherit = Inherit::Network;
         self
     }
 
@@ -185,5 +219,16 @@ mod tests {
         let command = Command::new("/usr/bin/pip", "/srv").args(["install", "a b"]).var("TOKEN", "hunter2");
         assert_eq!(command.to_string(), "pip install 'a b'");
         assert!(!format!("{command:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_a_command_sees_of_its_caller() {
+        let taken = |inherit: Inherit| {
+            let names = ["API", "https_proxy", "NODE_EXTRA_CA_CERTS", "GIT_DIR", "NODE_ENV"];
+            names.map(|name| inherit.takes(name))
+        };
+        assert_eq!(taken(Inherit::All), [true, true, true, false, false]);
+        assert_eq!(taken(Inherit::Network), [false, true, true, false, false]);
+        assert_eq!(taken(Inherit::Nothing), [false; 5]);
     }
 }

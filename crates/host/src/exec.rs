@@ -3,12 +3,13 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 
-use release_core::command::{Command, Inherit, Secret};
+use release_core::command::{Command, Secret};
 use release_core::config::ProcessSettings;
 use release_core::host::HostError;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::process::inherit;
 use crate::settings;
 
 /// Replaces this process by `command`, with default signal handlers and what `settings` say;
@@ -20,9 +21,7 @@ pub fn become_program(command: &Command, settings: &ProcessSettings) -> HostErro
     let program = command.program.display().to_string();
     let failed = default_signals().err().unwrap_or_else(|| {
         let mut exec = std::process::Command::new(&command.program);
-        if command.inherit == Inherit::Nothing {
-            exec.env_clear();
-        }
+        inherit(&mut exec, command.inherit);
         exec.args(&command.args)
             .current_dir(&command.directory)
             .envs(command.env.iter().map(|(name, value)| (name, Secret::reveal(value))));

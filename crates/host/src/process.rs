@@ -70,22 +70,19 @@ pub(crate) fn prepare(command: &Command, run: Option<&RunId>) -> tokio::process:
     words.push(command.program.clone().into_os_string());
     let mut prepared = tokio::process::Command::new(&words[0]);
     prepared.args(&words[1..]).args(&command.args).current_dir(&command.directory);
-    match command.inherit {
-        Inherit::Nothing => _ = prepared.env_clear(),
-        // Inside a hook git sets its own, and they would send every git command to the wrong repository.
-        Inherit::All => {
-            for (name, _) in
-                std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_"))
-            {
-                prepared.env_remove(name);
-            }
-        }
-    }
+    inherit(prepared.as_std_mut(), command.inherit);
     prepared.envs(command.env.iter().map(|(name, value)| (name, value.reveal())));
     if let Some(run) = run {
         prepared.env(RunId::VARIABLE, &run.0);
     }
     prepared
+}
+
+/// Takes away what the command is not to see of our environment.
+pub(crate) fn inherit(prepared: &mut std::process::Command, inherit: Inherit) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| !inherit.takes(&name.to_string_lossy())) {
+        prepared.env_remove(name);
+    }
 }
 
 /// The programs that hold a command to its share, and become it.

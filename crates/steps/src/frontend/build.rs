@@ -53,18 +53,19 @@ impl Bundle {
     /// Installs what the front end needs, and builds it.
     fn run(&self, cx: &Context<'_>, directory: &Path) -> Result<(), StepError> {
         let called = self.called(cx, directory)?;
-        let run = |words: Vec<String>| {
-            let command = command(cx, &words, directory, called.as_ref())?;
+        let command = |words: Vec<String>| command(cx, &words, directory, called.as_ref());
+        let run = |command: Command| {
             let limited = command.share(cx.run.config.build.share());
             cx.run(&limited).map_err(|error| explain_killed(cx.run, error, explain_output))
         };
         let [install, build] = self.words();
-        let install = install?;
+        let install = command(install?)?;
         match &self.packages {
             Some(packages) => packages.provide(cx, directory, || run(install))?,
             None => run(install)?,
         }
-        run(build?)
+        // A variable that only this caller's shell has is in no key.
+        run(command(build?)?.with_network())
     }
 
     /// Why it has to be built, and whether its packages have to be installed for that.

@@ -30,7 +30,7 @@ pub(super) fn key(
         help: "change `frontend: [{directory: …}]`".to_owned(),
     })?;
     let (install, build) = words(frontend, manager);
-    let mut key = CacheKey::new(KIND, 2)
+    let mut key = CacheKey::new(KIND, 3)
         .shown("node", &fitting_node(cx, frontend)?)
         .shown("what installs", install)
         .shown("what builds", build)

@@ -122,7 +122,7 @@ fn key(
         fields.retain(|name, _| !OF_NO_MATTER.contains(&name.as_str()));
     }
     let lock = in_directory(directory, manager.lock);
-    let mut key = CacheKey::new(KIND, 1)
+    let mut key = CacheKey::new(KIND, 2)
         .shown("node", &fitting_node(cx, frontend)?)
         .shown("what installs", install)
         .shown("the package manager", &manager.name())

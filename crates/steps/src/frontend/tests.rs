@@ -77,7 +77,8 @@ fn a_front_end_is_found_and_built_in_its_directory() {
     assert!(!scene.host.exists(format!("{RELEASE}/frontend/node_modules")));
     let build = scene.host.commands_with("npm run build").remove(0);
     assert_eq!(build.directory.display().to_string(), format!("{RELEASE}/frontend"));
-    assert_eq!((build.inherit, build.env["API"].reveal()), (Inherit::All, "https://api"));
+    assert_eq!((build.inherit, build.env["API"].reveal()), (Inherit::Network, "https://api"));
+    assert_eq!(scene.host.commands_with("npm ci").remove(0).inherit, Inherit::All);
     assert!(!build.env.contains_key("RELEASE_ID"), "a bundle is used by many releases");
     let entry = entries(&scene).remove(0);
     assert_eq!(scene.host.text(entry.join("outputs/frontend/dist/app.js")).as_deref(), Some("built"));
