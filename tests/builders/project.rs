@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::support::{Finished, Journal, Sandbox, git};
 
+/// Prints which six an environment has.
+pub(crate) const SIX: &str = "import six; print(six.__version__)";
+
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/builders");
 
 /// A project of one builder, in a repository of its own.

@@ -3,15 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use crate::project::{Project, all, seconds};
+use crate::project::{Project, SIX, all, seconds};
 
 /// The modules of the environment that the first process would have to compile.
 const NOT_COMPILED: &str = "
 import importlib.util, pathlib, sysconfig
 modules = pathlib.Path(sysconfig.get_path('purelib')).rglob('*.py')
 print([str(one) for one in modules if not pathlib.Path(importlib.util.cache_from_source(str(one))).exists()])";
-
-const SIX: &str = "import six; print(six.__version__)";
 
 /// Builds, takes from the cache, and builds again when the lock is newer.
 fn builds(name: &'static str, more: &str, lock: &str) -> Project {
@@ -34,16 +32,23 @@ fn builds(name: &'static str, more: &str, lock: &str) -> Project {
     project
 }
 
+/// One of two groups, and one of two extras.
+#[track_caller]
+fn assert_has_what_was_asked_for(project: &Project) {
+    let has = ["packaging", "toml", "idna", "iniconfig"].map(|module| project.has(module));
+    assert_eq!(has, [true, false, true, false]);
+}
+
 #[test]
 fn uv() {
-    let project = builds("uv", "python: {groups: [more]}\n", "uv.lock");
-    assert!(project.has("packaging"), "a group that was asked for");
+    let project = builds("uv", "python: {groups: [more], extras: [fast]}\n", "uv.lock");
+    assert_has_what_was_asked_for(&project);
 }
 
 #[test]
 fn poetry() {
-    let project = builds("poetry", "python: {groups: [more]}\n", "poetry.lock");
-    assert!(project.has("packaging"), "a group that was asked for");
+    let project = builds("poetry", "python: {groups: [more], extras: [fast]}\n", "poetry.lock");
+    assert_has_what_was_asked_for(&project);
 }
 
 #[test]
