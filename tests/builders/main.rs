@@ -13,5 +13,7 @@ mod frontends;
 mod javascript;
 mod project;
 mod python;
+
+mod server;
 mod shared;
 mod static_files;
