@@ -13,7 +13,7 @@ mod frontends;
 mod javascript;
 mod project;
 mod python;
-
+mod requirements;
 mod server;
 mod shared;
 mod static_files;

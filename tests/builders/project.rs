@@ -11,7 +11,8 @@ use crate::support::{Finished, Journal, Sandbox, git};
 /// Prints which six an environment has.
 pub(crate) const SIX: &str = "import six; print(six.__version__)";
 
-const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/builders");
+/// Where the projects are.
+pub(crate) const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/builders");
 
 /// A project of one builder, in a repository of its own.
 pub(crate) struct Project {
