@@ -81,9 +81,12 @@ impl Held {
     }
 }
 
+/// What lets a held worker go.
+type End = (&'static str, fn(&mut Held));
+
 #[test]
 fn a_held_worker_goes_on_when_its_signal_is_there_or_nobody_holds_it() {
-    let ends: [(&str, fn(&mut Held)); 4] = [
+    let ends: [End; 4] = [
         ("it is asked to end", |held| kill_process(Pid::from_child(&held.worker), Signal::TERM).unwrap()),
         ("the guard is ended", |held| kill_process(Pid::from_child(&held.guard), Signal::TERM).unwrap()),
         ("release is gone", |held| {
