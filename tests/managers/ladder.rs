@@ -4,14 +4,15 @@ use std::fs;
 
 use crate::site::Site;
 use crate::support::wait_until;
-use crate::trial::{ALWAYS, LIMIT, configure_services, is_left_out, services};
+use crate::trial::{LIMIT, configure_services, is_left_out, services};
 
 const STUBBORN: &str = "worker: {command: python3 stubborn.py, stop: [TERM 2s, INT 25s, HUP 25s, KILL]}";
 const SIGNALS: &str = "SIGTERM\nSIGINT\nSIGHUP\n";
 
-/// Each but the first comes from the background, once the deploy is over. Under `manager`; `web` is its line in the server's `release.yml`, or nothing.
+/// Each but the first comes from the background, once the deploy is over. Under `manager`, as the server's
+/// `release.yml` names it; `web` is the line there for `web`, or nothing.
 pub(crate) fn climb(site: &Site, manager: &str, web: &str) {
-    if is_left_out("the signals of a ladder", if manager.contains("user") { ALWAYS } else { manager }) {
+    if is_left_out("the signals of a ladder", &format!("`{manager}`")) {
         return;
     }
     let lines: Vec<&str> = [web, STUBBORN].into_iter().filter(|line| !line.is_empty()).collect();

@@ -16,7 +16,7 @@ use crate::tasks::Tasks;
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
 
 /// The manager under which everything is tried each time.
-pub(crate) const ALWAYS: &str = "`{systemd: user}`";
+const ALWAYS: &str = "`{systemd: user}`";
 
 /// Whether this is a long run.
 pub(crate) fn all() -> bool {

@@ -79,6 +79,17 @@ impl Held {
         assert_eq!((ready.as_str(), state(&worker)), ("ready\n", Some('T')));
         Self { worker, guard, release }
     }
+
+    /// After `end`, which is the reason.
+    fn goes_on(mut self, (why, end): End) {
+        end(&mut self);
+        wait_until(why, LIMIT, || state(&self.worker) != Some('T'));
+        wait_until("the guard has ended", LIMIT, || self.guard.try_wait().unwrap().is_some());
+        for mut child in [self.worker, self.release] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
 }
 
 /// What lets a held worker go.
@@ -86,29 +97,25 @@ type End = (&'static str, fn(&mut Held));
 
 #[test]
 fn a_held_worker_goes_on_when_its_signal_is_there_or_nobody_holds_it() {
-    let ends: [End; 4] = [
+    let ends: [End; 3] = [
         ("it is asked to end", |held| kill_process(Pid::from_child(&held.worker), Signal::TERM).unwrap()),
         ("the guard is ended", |held| kill_process(Pid::from_child(&held.guard), Signal::TERM).unwrap()),
         ("release is gone", |held| {
             held.release.kill().unwrap();
             held.release.wait().unwrap();
         }),
-        ("nobody says that it is held", |held| drop(held.guard.stdin.take())),
     ];
-    for (number, (why, end)) in ends.into_iter().enumerate() {
+    for end in ends {
         let mut held = Held::new();
-        if number < 3 {
-            held.guard.stdin.as_mut().unwrap().write_all(b"held\n").unwrap();
-            assert_eq!((state(&held.worker), held.guard.try_wait().unwrap()), (Some('T'), None), "{why}");
-        }
-        end(&mut held);
-        wait_until(why, LIMIT, || state(&held.worker) != Some('T'));
-        wait_until("the guard has ended", LIMIT, || held.guard.try_wait().unwrap().is_some());
-        for mut child in [held.worker, held.release] {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+        held.guard.stdin.as_mut().unwrap().write_all(b"held\n").unwrap();
+        assert_eq!((state(&held.worker), held.guard.try_wait().unwrap()), (Some('T'), None), "{}", end.0);
+        held.goes_on(end);
     }
+}
+
+#[test]
+fn a_worker_of_which_nobody_says_that_it_is_held_goes_on() {
+    Held::new().goes_on(("whoever holds it is gone", |held| drop(held.guard.stdin.take())));
 }
 
 /// The state of a process, as `ps` shows it: `T` where it stands still.

@@ -83,8 +83,9 @@ def found(connection):
     workers = {}
     for key in map(text, Worker.all_keys(connection)):
         pid, host = map(text, connection.hmget(key, "pid", "hostname"))
-        if pid and host == socket.gethostname() and program_of(int(pid)):
-            workers[key] = (program_of(int(pid)), int(pid))
+        program = program_of(int(pid)) if pid and host == socket.gethostname() else None
+        if program:
+            workers[key] = (program, int(pid))
     return workers
 
 
@@ -134,14 +135,13 @@ def was_unblocked(connection, mine):
 
 def hold(connection, key, pid):
     os.kill(pid, signal.SIGSTOP)
+    held = False
     try:
-        if stands(pid) and (text(connection.hget(key, "state")) in SAFE or was_unblocked(connection, ports(pid))):
-            return True
-    except BaseException:
-        os.kill(pid, signal.SIGCONT)
-        raise
-    os.kill(pid, signal.SIGCONT)
-    return False
+        held = stands(pid) and (text(connection.hget(key, "state")) in SAFE or was_unblocked(connection, ports(pid)))
+    finally:
+        if not held:
+            os.kill(pid, signal.SIGCONT)
+    return held
 
 
 def is_held(connection, key, pid):
