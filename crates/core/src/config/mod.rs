@@ -20,6 +20,7 @@ mod paths;
 mod problem;
 mod process;
 mod proxy;
+mod reload;
 mod restart;
 mod service;
 mod services;

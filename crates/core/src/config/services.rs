@@ -6,8 +6,9 @@ use super::fields::{Fields, Report, name};
 use super::log::log;
 use super::parse::{PLAIN_NAME, check_words, env, is_plain_name};
 use super::process::process;
-use super::stop::{is_signal, stop};
-use super::{Handover, Health, Instances, Listen, Reload, Service};
+use super::reload::{self, reload};
+use super::stop::stop;
+use super::{Handover, Health, Instances, Listen, Service};
 use crate::port::Port;
 use crate::server::Server;
 use crate::worker;
@@ -116,53 +117,11 @@ fn check_instances(fields: &Fields, handover: Handover, instances: Instances, re
     report.add(&path, format!("{}: {why}", name(&path)), Some(help.to_owned()));
 }
 
-/// What makes the master load new code: what is said, or the signal that is usual for the server.
-fn reload(
-    fields: &mut Fields,
-    key: &str,
-    words: &[String],
-    handover: Handover,
-    report: &mut Report<'_>,
-) -> Option<Reload> {
-    let said: Option<String> = fields.take("reload", report);
-    let preloads = words.iter().any(|word| word == "--preload" || word == "--preload-app");
-    if handover == Handover::Reload && preloads {
-        let help = Some("take `--preload` away, or use `handover: socket`".to_owned());
-        let what = format!("services.{key}: what its master has preloaded stays the old code");
-        report.add(&fields.at("command"), what, help);
-    }
-    let usual = || Server::of(words).reload_signal().map(|signal| Reload::Signal(signal.to_owned()));
-    match said {
-        Some(said) if is_signal(&said) => Some(Reload::Signal(said)),
-        Some(said) => {
-            check_words(&fields.at("reload"), &said, report);
-            Some(Reload::Command(said))
-        }
-        None if handover == Handover::Reload => usual(),
-        None => None,
-    }
-}
-
 /// What can be told only once the keys of both files are known.
 pub(super) fn check_whole(services: &[Service], report: &mut Report<'_>) {
     for service in services {
         let problem = match service.handover {
-            Handover::Reload if service.reload.is_none() => Some((
-                ": it is not known what makes its master load new code",
-                "say what does: `reload: HUP`, or a command; or use `handover: socket`",
-            )),
-            Handover::Reload if is_managers(service) => Some((
-                ".reload: a unit of another is not started by `release`, so nothing proves what it loads",
-                "make the unit's command this service's own, and say `reload: HUP` or `reload: kill -HUP $PID`",
-            )),
-            Handover::Reload if is_wrong_signal(service) => Some((
-                ".reload: on that signal its server loads no new code as the process that it is",
-                "take it away, as gunicorn and uWSGI load it on HUP; or use `handover: socket`",
-            )),
-            Handover::Reload if shares_fifo(service) => Some((
-                ".command: a release that is booted beside its master would take its fifo over",
-                "give each its own: `--master-fifo $SOCKET.fifo`, with `reload: sh -c 'echo r > $SOCKET.fifo'`",
-            )),
+            Handover::Reload => reload::problem(service),
             Handover::Socket | Handover::Overlap | Handover::Replace if service.reload.is_some() => {
                 Some((".reload: nobody is reloaded", "say `handover: reload` too, or take it away"))
             }
@@ -176,31 +135,6 @@ pub(super) fn check_whole(services: &[Service], report: &mut Report<'_>) {
             report.add(&[], format!("services.{}{what}", service.name), Some(help.to_owned()));
         }
     }
-}
-
-/// Whether its reload is an order to another process manager than the one that runs it.
-fn is_managers(service: &Service) -> bool {
-    let Some(Reload::Command(command)) = &service.reload else { return false };
-    let words = shell_words::split(command).unwrap_or_default();
-    let program = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
-    words.iter().map(program).any(|word| ["systemctl", "supervisorctl", "service"].contains(&word.as_str()))
-}
-
-/// Whether its server is known, and knows another signal: gunicorn becomes another process on USR2.
-fn is_wrong_signal(service: &Service) -> bool {
-    let Some(Reload::Signal(signal)) = &service.reload else { return false };
-    let words = shell_words::split(&service.command).unwrap_or_default();
-    Server::of(&words).reload_signal().is_some_and(|usual| usual != signal)
-}
-
-/// Whether its master takes orders by a file that the next process of the service makes anew: uWSGI's.
-fn shares_fifo(service: &Service) -> bool {
-    const OWN: [&str; 4] = ["$SOCKET", "${SOCKET}", "$RELEASE_PROGRAM", "${RELEASE_PROGRAM}"];
-    let words = service.words();
-    let Some(at) = words.iter().position(|word| word.starts_with("--master-fifo")) else { return false };
-    // The path is in the same word or in the next one.
-    let path = words[at].strip_prefix("--master-fifo=").or(words.get(at + 1).map(String::as_str));
-    !path.is_some_and(|path| OWN.iter().any(|own| path.contains(own)))
 }
 
 /// What to write for a server that has a port of its own, which two generations cannot share.
