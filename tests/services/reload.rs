@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::load::Load;
 use crate::site::{Pass, Site};
-use crate::support::times;
+use crate::support::{Client, times};
 use crate::support_proxies::all;
 
 const GUNICORN: &str = "gunicorn app -w 2 --threads 4 --bind unix:$SOCKET";
@@ -78,6 +78,28 @@ fn a_reload_that_mixes_releases_is_taken_back_and_nobody_notices() {
     done.says(&format!("uses {}", site.root.join("releases").join(&live).display()));
     load.stop().assert_flawless(2);
     assert_eq!((site.current(), pid(&site)), (live, master));
+    site.stop();
+}
+
+#[test]
+fn a_master_that_is_reloaded_reads_its_own_file_in_the_new_release() {
+    let site = Site::of("servers");
+    let says =
+        |value: &str| site.commit("uwsgi.ini", &format!("[uwsgi]\nadd-header = X-Configured: {value}\n"));
+    let served = || {
+        let reply = Client::socket(&site.socket()).get("/").unwrap();
+        assert_eq!(reply.body.trim(), site.current());
+        reply.header("x-configured").map(str::to_owned)
+    };
+    site.configure(&format!("{UWSGI} uwsgi.ini"), RELOAD);
+    says("one");
+    site.release(&["deploy", "main"]).exits(0);
+    let master = pid(&site);
+    for value in ["two", "three", "four"] {
+        says(value);
+        site.release(&["deploy", "main"]).exits(0).says("reloaded by HUP");
+        assert_eq!((served().as_deref(), pid(&site)), (Some(value), master));
+    }
     site.stop();
 }
 

@@ -52,6 +52,7 @@ impl Site {
     pub(crate) fn commit(&self, file: &str, text: &str) {
         let work = self.directory().join("work");
         fs::write(work.join(file), text).unwrap();
+        in_repository(&work, &["add", file]);
         in_repository(&work, &["commit", "-qam", "Next"]);
     }
 

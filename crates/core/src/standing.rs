@@ -6,6 +6,7 @@ use crate::cache_key::CacheKey;
 use crate::config::{Config, Service};
 use crate::layout::{Layout, inside};
 use crate::release::ReleaseId;
+use crate::server::{self, Server};
 
 const PREFIX: &str = "standing-";
 
@@ -70,12 +71,17 @@ pub fn started_with(config: &Config, service: &Service, env_file: &[u8], venv: &
     if !config.is_at_top() {
         key = key.with("directory", &config.directory);
     }
+    if reads_files(&service.words()) {
+        // An earlier version led no master to its files.
+        key = key.with("files", "led to");
+    }
     key.finish()
 }
 
 /// The words of a command, so that the server finds the code of `app` through the link each time:
-/// where it changes directory to, it goes there through it.
-pub fn through_link(mut words: Vec<String>, app: &Path) -> Vec<String> {
+/// where it changes directory to, it goes there through it. gunicorn finds its file by `PWD`, uWSGI by its words.
+pub fn through_link(words: Vec<String>, app: &Path) -> Vec<String> {
+    let mut words = if reads_files(&words) { server::through(&words, app) } else { words };
     let place = |value: &str| app.join(value).display().to_string();
     for index in 0..words.len() {
         if let Some(value) = words[index].strip_prefix("--chdir=") {
@@ -89,6 +95,10 @@ pub fn through_link(mut words: Vec<String>, app: &Path) -> Vec<String> {
     }
     words.extend(["--chdir".to_owned(), app.display().to_string()]);
     words
+}
+
+fn reads_files(words: &[String]) -> bool {
+    Server::of(words) == Server::Uwsgi && server::configured_by(words).next().is_some()
 }
 
 #[cfg(test)]
@@ -123,5 +133,7 @@ mod tests {
         assert_eq!(words("gunicorn --chdir web a"), "gunicorn --chdir /srv/run/web/web a");
         assert_eq!(words("gunicorn --chdir=web a"), "gunicorn --chdir=/srv/run/web/web a");
         assert_eq!(words("gunicorn --chdir /opt/x a"), "gunicorn --chdir /opt/x a");
+        let uwsgi = "uwsgi /srv/run/web/web.ini --chdir /srv/run/web";
+        assert_eq!(words("uwsgi web.ini"), uwsgi);
     }
 }

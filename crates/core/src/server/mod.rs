@@ -3,6 +3,7 @@
 
 mod address;
 mod complete;
+mod configured;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Wait;
 
 pub use complete::{complete, has_control_socket};
+pub use configured::{configured_by, through};
 
 /// A web server that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +93,10 @@ impl Server {
     /// Whether it may find `$SOCKET` without a word of it in its command: in the environment, or by
     /// a file of its own.
     pub fn finds_socket<T: AsRef<str>>(self, words: &[T]) -> bool {
-        let ends = |ending: &str| words.iter().any(|word| word.as_ref().ends_with(ending));
         match self {
             Server::Other => true,
             Server::Gunicorn | Server::Hypercorn => has(words, "-c") || has(words, "--config"),
-            Server::Uwsgi => [".ini", ".xml", ".yaml", ".yml", ".json"].into_iter().any(ends),
+            Server::Uwsgi => configured_by(words).next().is_some(),
             Server::Uvicorn | Server::Daphne | Server::Granian => false,
         }
     }
