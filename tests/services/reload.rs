@@ -60,14 +60,15 @@ fn a_master_keeps_its_process_id_and_loses_nothing() {
 #[test]
 fn a_reload_that_mixes_releases_is_taken_back_and_nobody_notices() {
     let site = Site::of("servers");
-    // A chain reload starts the workers anew, and they stay where their master was started.
-    let touched = site.root.join("shared/reload");
+    // A chain reload starts the workers anew, and they stay where their master was started. What a script does nobody reads.
+    let (touched, script) = (site.root.join("shared/touched"), site.root.join("shared/reload.sh"));
     fs::write(&touched, "").unwrap();
+    fs::write(&script, format!("touch {}\n", touched.display())).unwrap();
     let chain = format!("{UWSGI} --lazy-apps --touch-chain-reload {}", touched.display());
     let how = format!(
-        "{}    reload: touch {}\n    stop: TERM 12s\n",
+        "{}    reload: sh {}\n    stop: TERM 12s\n",
         RELOAD.replace("4}", "4, timeout: 12s}"),
-        touched.display()
+        script.display()
     );
     site.configure(&chain, &how);
     site.switch();
@@ -115,11 +116,15 @@ fn what_a_reload_cannot_do_is_refused() {
         site.configure(command, RELOAD);
         site.release(&["deploy"]).exits(2).says(why).says("help:");
     }
-    for (reload, why) in [
-        ("USR2", "loads no new code as the process that it is"),
-        ("systemctl reload shop", "a unit of another"),
+    let chain = format!("{UWSGI} --lazy-apps --touch-chain-reload $RELEASE_ROOT/shared/reload");
+    let fifo = format!("{UWSGI} --lazy-apps --master-fifo $SOCKET.fifo");
+    for (command, reload, why) in [
+        (GUNICORN, "USR2", "loads no new code as the process that it is"),
+        (GUNICORN, "systemctl reload shop", "a unit of another"),
+        (&chain, "touch $RELEASE_ROOT/shared/reload", "`--touch-reload` in place of"),
+        (&fifo, "sh -c 'echo c > $SOCKET.fifo'", "`echo r` of `echo c`"),
     ] {
-        site.configure(GUNICORN, &format!("{RELOAD}    reload: {reload}\n"));
+        site.configure(command, &format!("{RELOAD}    reload: {reload}\n"));
         site.release(&["deploy"]).exits(2).says(why).says("help:");
     }
 }

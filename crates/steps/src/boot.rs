@@ -9,7 +9,7 @@ use release_core::service::{Program, ProgramState, Running};
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::programs::{is_alive, programs};
-use crate::reload::preload;
+use crate::reload;
 use crate::retire;
 
 /// Starts the new generation.
@@ -49,7 +49,7 @@ impl Step for Boot {
             return Ok(Outcome::Skipped(NO_SERVICES.to_owned()));
         }
         check_lengths(cx.run)?;
-        preload::refuse(cx)?;
+        reload::refuse(cx)?;
         retire::keep(cx.host, &cx.run.generation)?;
         if all_alive(cx)? {
             return Ok(Outcome::Skipped(WARM.to_owned()));

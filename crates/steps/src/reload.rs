@@ -6,7 +6,8 @@
 //! new release takes over from the stand-in.
 
 mod master;
-pub(crate) mod preload;
+mod preload;
+mod workers_alone;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -107,6 +108,12 @@ impl Step for EndStandIns {
     fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
         Ok(())
     }
+}
+
+/// Refuses a release of which is known that a reload would leave old code behind.
+pub(crate) fn refuse(cx: &Context<'_>) -> Result<(), StepError> {
+    preload::refuse(cx)?;
+    workers_alone::refuse(cx)
 }
 
 /// Makes the masters of `generation`, which `current` leads to, run it, and hands the users over to them.

@@ -4,7 +4,7 @@ use super::fields::{Fields, Report};
 use super::parse::check_words;
 use super::stop::is_signal;
 use super::{Handover, Reload, Service};
-use crate::server::Server;
+use crate::server::{Server, starts_workers_alone};
 
 /// What makes the master load new code: what is said, or the signal that is usual for the server.
 pub(super) fn reload(
@@ -36,7 +36,7 @@ pub(super) fn reload(
 /// A problem by what makes it one: what is said of it, after the service's name, and the cure.
 type Known = (fn(&Service) -> bool, &'static str, &'static str);
 
-const PROBLEMS: [Known; 4] = [
+const PROBLEMS: [Known; 5] = [
     (
         |service| service.reload.is_none(),
         ": it is not known what makes its master load new code",
@@ -57,6 +57,12 @@ const PROBLEMS: [Known; 4] = [
         ".command: a release that is booted beside its master would take its fifo over",
         "give each its own: `--master-fifo $SOCKET.fifo`, with `reload: sh -c 'echo r > $SOCKET.fifo'`",
     ),
+    (
+        leaves_master_alone,
+        ".reload: its new workers stay where their master was started, in the old release",
+        "nobody uses that master meanwhile, so all at once serves as well: `--touch-reload` in place of \
+         `--touch-chain-reload`, `echo r` of `echo c`, or `reload: HUP`",
+    ),
 ];
 
 /// What is wrong with how the master of `service` is reloaded, and the cure.
@@ -71,6 +77,12 @@ fn is_managers(service: &Service) -> bool {
     let words = shell_words::split(command).unwrap_or_default();
     let program = |word: &String| word.rsplit('/').next().unwrap_or_default().to_owned();
     words.iter().map(program).any(|word| ["systemctl", "supervisorctl", "service"].contains(&word.as_str()))
+}
+
+/// Whether it is one of uWSGI's reloads of workers alone.
+fn leaves_master_alone(service: &Service) -> bool {
+    let Some(Reload::Command(command)) = &service.reload else { return false };
+    starts_workers_alone(&service.words(), command)
 }
 
 /// Whether its server is known, and knows another signal: gunicorn becomes another process on USR2.

@@ -4,6 +4,7 @@
 mod address;
 mod complete;
 mod configured;
+mod workers_alone;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use crate::config::Wait;
 
 pub use complete::{complete, has_control_socket};
 pub use configured::{configured_by, through};
+pub use workers_alone::{file_starts_workers_alone, starts_workers_alone};
 
 /// A web server that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

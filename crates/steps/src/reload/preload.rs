@@ -12,7 +12,7 @@ const VARIABLE: &str = "GUNICORN_CMD_ARGS";
 const USUAL_FILE: &str = "gunicorn.conf.py";
 
 /// Refuses a release whose master would keep the old code.
-pub(crate) fn refuse(cx: &Context<'_>) -> Result<(), StepError> {
+pub(super) fn refuse(cx: &Context<'_>) -> Result<(), StepError> {
     for (service, _) in cx.run.config.reloading() {
         if let Some((place, cure)) = preloading(cx, service)? {
             return Err(StepError::Refused {

@@ -174,3 +174,19 @@ fn a_gunicorn_that_preloads_by_its_file_or_a_variable_is_refused() {
     let error = scene.run(&Boot).unwrap_err();
     assert!(error.to_string().ends_with("and GUNICORN_CMD_ARGS preloads"), "{error}");
 }
+
+#[test]
+fn a_uwsgi_whose_file_leaves_its_master_alone_is_refused() {
+    let mut scene = second_deploy();
+    let web = &mut scene.facts.config.services[0];
+    let touch = How::Command("touch $RELEASE_ROOT/shared/reload".to_owned());
+    (web.handover, web.reload) = (Handover::Reload, Some(touch));
+    web.command = "uwsgi --socket $SOCKET conf/web.ini".to_owned();
+    let says = |option: &str| format!("[uwsgi]\n{option} = $(RELEASE_ROOT)/shared/reload\n");
+    scene.host.put_file(format!("{NEW}/conf/web.ini"), &says("touch-chain-reload"));
+    let error = scene.run(&Boot).unwrap_err();
+    assert!(error.to_string().contains("by what conf/web.ini says"), "{error}");
+    assert!(error.help().unwrap().starts_with("say `touch-reload` in conf/web.ini"));
+    scene.host.put_file(format!("{NEW}/conf/web.ini"), &says("touch-reload"));
+    scene.run(&Boot).unwrap();
+}

@@ -69,6 +69,12 @@ fn a_master_is_reloaded_by_what_its_server_knows_or_by_what_is_said() {
              its own: `--master-fifo $SOCKET.fifo`, with `reload: sh -c 'echo r > $SOCKET.fifo'`)",
         ),
         (
+            "command: uwsgi -s $SOCKET --lazy-apps --touch-chain-reload $RELEASE_ROOT/x, handover: reload, reload: touch $RELEASE_ROOT/x",
+            "services.web.reload: its new workers stay where their master was started, in the old release (help: nobody \
+             uses that master meanwhile, so all at once serves as well: `--touch-reload` in place of \
+             `--touch-chain-reload`, `echo r` of `echo c`, or `reload: HUP`)",
+        ),
+        (
             "command: uvicorn a --uds $SOCKET, reload: HUP",
             "services.web.reload: nobody is reloaded (help: say `handover: reload` too, or take it away)",
         ),
