@@ -1,9 +1,10 @@
 //! The `git` program, for what libgit2 does not do: streaming, attributes, filters.
 
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
 
 use release_core::host::{HostError, HostResult};
 use release_core::run::RunId;
@@ -59,20 +60,43 @@ impl Program<'_> {
     }
 }
 
-/// Runs a command to its end with `input`; its failure is an error that tells what it printed.
-pub(super) fn run(mut command: Command, input: &[u8]) -> HostResult<Vec<u8>> {
-    let output = feed(&mut command, input).map_err(|source| not_started(&command, source))?;
-    if output.status.success() { Ok(output.stdout) } else { Err(not_done(&command, &output)) }
+/// Runs a command to its end with `input`, and gives what it printed; its failure is an error that tells that.
+pub(super) fn run(command: Command, input: &[u8]) -> HostResult<Vec<u8>> {
+    converse(
+        command,
+        |to| to.write_all(input),
+        |mut from| {
+            let mut printed = Vec::new();
+            from.read_to_end(&mut printed).map(|_| printed)
+        },
+    )
 }
 
-fn feed(command: &mut Command, input: &[u8]) -> io::Result<Output> {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut stdin = child.stdin.take().expect("it is a pipe");
-    std::thread::scope(|scope| {
+/// Runs a command to its end while `write` gives it its input and `read` takes what it prints.
+pub(super) fn converse<T>(
+    mut command: Command,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send,
+    read: impl FnOnce(BufReader<ChildStdout>) -> io::Result<T>,
+) -> HostResult<T> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|source| not_started(&command, source))?;
+    let mut input = BufWriter::new(child.stdin.take().expect("it is a pipe"));
+    let output = BufReader::new(child.stdout.take().expect("it is a pipe"));
+    let mut errors = child.stderr.take().expect("it is a pipe");
+    let (answer, status, complaint) = thread::scope(|scope| {
         // One that reads no more has failed, and says so itself.
-        scope.spawn(move || stdin.write_all(input));
-        child.wait_with_output()
-    })
+        scope.spawn(move || write(&mut input).and_then(|()| input.flush()));
+        let complaint = scope.spawn(move || {
+            let mut text = Vec::new();
+            errors.read_to_end(&mut text).map(|_| text).unwrap_or_default()
+        });
+        let answer = read(output);
+        (answer, child.wait(), complaint.join().unwrap_or_default())
+    });
+    match status.map_err(|source| not_started(&command, source))? {
+        status if status.success() => answer.map_err(|source| not_started(&command, source)),
+        status => Err(not_done(&command, status, &complaint)),
+    }
 }
 
 /// A program that could not be started.
@@ -85,11 +109,11 @@ pub(super) fn not_started(command: &Command, source: io::Error) -> HostError {
     HostError::Spawn { program, source }
 }
 
-fn not_done(command: &Command, output: &Output) -> HostError {
+fn not_done(command: &Command, status: ExitStatus, complaint: &[u8]) -> HostError {
     let words = command.get_args().skip(2).map(OsStr::to_string_lossy);
     let words: Vec<_> = words.filter(|word| word != "-c" && !word.contains('=')).collect();
     let program = command.get_program().to_string_lossy();
-    let printed = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    let why = if printed.is_empty() { output.status.to_string() } else { printed };
+    let printed = String::from_utf8_lossy(complaint).trim().to_owned();
+    let why = if printed.is_empty() { status.to_string() } else { printed };
     because(format!("`{program} {}` failed", words.join(" ")), None, why)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::io::{self, BufRead, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,9 +12,9 @@ use release_core::host::{HostError, HostResult};
 use tempfile::TempDir;
 
 use super::list::{Entry, List, Mode};
-use super::write::Writer;
 use crate::files::failed;
-use crate::git::{because, fetch, program};
+use crate::git::program::{self, Program};
+use crate::git::{because, fetch};
 
 const ASKED: [&str; 6] = ["export-ignore", "export-subst", "eol", "ident", "filter", "working-tree-encoding"];
 /// The name of the filter of Git LFS.
@@ -56,15 +57,15 @@ pub(super) struct Attributes {
 
 impl Attributes {
     /// Takes from `list` what is ignored and what git has to write; `tree` is its id.
-    pub(super) fn take(writer: &Writer<'_>, tree: &str, list: &mut List) -> HostResult<Self> {
+    pub(super) fn take(program: Program<'_>, tree: &str, list: &mut List) -> HostResult<Self> {
         let index =
             tempfile::tempdir().map_err(failed("make a temporary directory in", &std::env::temp_dir()))?;
         let mut found = Self { index, filtered: Vec::new(), substituted: Vec::new(), large: None };
-        let read = found.git(writer, &["read-tree", tree]);
+        let read = found.git(program, &["read-tree", tree]);
         program::run(read, b"")?;
-        let told = found.ask(writer, list)?;
-        found.sort(list, &hows(&told));
-        found.refuse_large_without_lfs(writer)?;
+        let hows = found.ask(program, list)?;
+        found.sort(list, &hows);
+        found.refuse_large_without_lfs(program)?;
         Ok(found)
     }
 
@@ -74,16 +75,15 @@ impl Attributes {
     }
 
     /// Has git write them, once the directories and all other files are there.
-    pub(super) fn write(&self, writer: &Writer<'_>, commit: &str) -> HostResult<()> {
+    pub(super) fn write(&self, program: Program<'_>, into: &Path, commit: &str) -> HostResult<()> {
         if !self.filtered.is_empty() {
-            program::run(self.through_filters(writer), &lines(&self.filtered))?;
+            program::run(self.through_filters(program, into), &lines(&self.filtered))?;
         }
         for paths in self.substituted.chunks(PATHS) {
-            let mut archive =
-                writer.program.git(&["--literal-pathspecs", "archive", "--format=tar", commit, "--"]);
+            let mut archive = program.git(&["--literal-pathspecs", "archive", "--format=tar", commit, "--"]);
             archive.args(paths);
             let archive = program::run(archive, b"")?;
-            let mut tar = writer.program.prepare("tar");
+            let mut tar = program.prepare("tar");
             tar.args([
                 "-x",
                 "-f",
@@ -93,72 +93,67 @@ impl Attributes {
                 "--no-overwrite-dir",
                 "-C",
             ]);
-            tar.arg(writer.into);
+            tar.arg(into);
             program::run(tar, &archive)?;
         }
         Ok(())
     }
 
-    fn through_filters(&self, writer: &Writer<'_>) -> Command {
+    fn through_filters(&self, program: Program<'_>, into: &Path) -> Command {
         let mut args = if self.large.is_some() { LFS_SETTINGS.to_vec() } else { Vec::new() };
         args.extend(["checkout-index", "-z", "--stdin"]);
-        let mut checkout = self.git(writer, &args);
-        checkout.current_dir(writer.into).env("GIT_WORK_TREE", writer.into);
+        let mut checkout = self.git(program, &args);
+        checkout.current_dir(into).env("GIT_WORK_TREE", into);
         if self.large.is_some() {
             // git-lfs reaches its server as git reached the repository's.
-            let variables = fetch::variables(writer.program.repository);
+            let variables = fetch::variables(program.repository);
             checkout.envs(variables.iter().map(|(name, value)| (name, value.reveal())));
         }
         checkout
     }
 
     /// git with an index of its own.
-    fn git(&self, writer: &Writer<'_>, args: &[&str]) -> Command {
-        let mut command = writer.program.git(args);
+    fn git(&self, program: Program<'_>, args: &[&str]) -> Command {
+        let mut command = program.git(args);
         command.env("GIT_INDEX_FILE", self.index.path().join("index"));
         command
     }
 
-    fn ask(&self, writer: &Writer<'_>, list: &List) -> HostResult<Vec<u8>> {
+    /// How each path of `list` is written that is not plain.
+    fn ask(&self, program: Program<'_>, list: &List) -> HostResult<HashMap<PathBuf, How>> {
         let args = ["check-attr", "--cached", "-z", "--stdin"].iter().chain(&ASKED);
-        let mut asked = lines(list.entries.iter().map(|entry| &entry.path));
-        asked.extend(lines(list.modules.iter().map(|(path, _)| path)));
-        for directory in &list.directories {
-            // That is how git knows a directory.
-            asked.extend_from_slice(directory.as_os_str().as_bytes());
-            asked.extend_from_slice(b"/\0");
-        }
-        program::run(self.git(writer, &args.copied().collect::<Vec<_>>()), &asked)
+        let command = self.git(program, &args.copied().collect::<Vec<_>>());
+        program::converse(command, |to| ask(list, to), hows)
     }
 
-    fn sort(&mut self, list: &mut List, hows: &HashMap<&Path, How>) {
+    fn sort(&mut self, list: &mut List, hows: &HashMap<PathBuf, How>) {
         let how = |path: &Path| hows.get(path).copied().unwrap_or(How::Plain);
         let ignored = |path: &Path| path.ancestors().any(|path| how(path) == How::Ignored);
         list.directories.retain(|path| !ignored(path));
         list.modules.retain(|(path, _)| !ignored(path));
-        list.entries.retain(|entry| !ignored(&entry.path) && self.keep(entry, how(&entry.path)));
+        list.retain(|entry| !ignored(entry.path) && self.keep(entry, how(entry.path)));
     }
 
     /// Whether the entry is written as it is stored; if not, git's work is noted.
-    fn keep(&mut self, entry: &Entry, how: How) -> bool {
+    fn keep(&mut self, entry: Entry<'_>, how: How) -> bool {
         if entry.mode == Mode::Link {
             return true;
         }
         match how {
             How::Plain | How::Ignored => return true,
-            How::Substituted => self.substituted.push(entry.path.clone()),
-            How::Filtered => self.filtered.push(entry.path.clone()),
+            How::Substituted => self.substituted.push(entry.path.to_owned()),
+            How::Filtered => self.filtered.push(entry.path.to_owned()),
             How::Large => {
-                self.large.get_or_insert_with(|| entry.path.clone());
-                self.filtered.push(entry.path.clone());
+                self.large.get_or_insert_with(|| entry.path.to_owned());
+                self.filtered.push(entry.path.to_owned());
             }
         }
         false
     }
 
-    fn refuse_large_without_lfs(&self, writer: &Writer<'_>) -> HostResult<()> {
+    fn refuse_large_without_lfs(&self, program: Program<'_>) -> HostResult<()> {
         let Some(path) = &self.large else { return Ok(()) };
-        let mut version = writer.program.prepare("git-lfs");
+        let mut version = program.prepare("git-lfs");
         version.arg("version");
         program::run(version, b"").map(|_| ()).map_err(|source| without_lfs(path, source))
     }
@@ -178,19 +173,38 @@ fn lines<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<u8> {
     lines
 }
 
-/// What `git check-attr -z` told, for each path that is not plain.
-fn hows(told: &[u8]) -> HashMap<&Path, How> {
-    let mut hows: HashMap<&Path, How> = HashMap::new();
-    let mut fields = told.split(|byte| *byte == 0);
-    while let (Some(path), Some(name), Some(value)) = (fields.next(), fields.next(), fields.next()) {
-        let path = Path::new(OsStr::from_bytes(path.strip_suffix(b"/").unwrap_or(path)));
-        let how = how(name, value);
-        let known = hows.get(path).copied().unwrap_or(How::Plain);
-        if how > known {
-            hows.insert(path, how);
+/// Writes down all paths of `list` to be asked for.
+fn ask(list: &List, to: &mut dyn Write) -> io::Result<()> {
+    let mut ask = |path: &Path, end: &[u8]| {
+        to.write_all(path.as_os_str().as_bytes())?;
+        to.write_all(end)
+    };
+    list.paths
+        .iter()
+        .chain(list.modules.iter().map(|(path, _)| path.as_path()))
+        .try_for_each(|path| ask(path, b"\0"))?;
+    // That is how git knows a directory.
+    list.directories.iter().try_for_each(|path| ask(path, b"/\0"))
+}
+
+/// What `git check-attr -z` tells, for each path that is not plain.
+fn hows(mut told: impl BufRead) -> io::Result<HashMap<PathBuf, How>> {
+    let mut hows: HashMap<PathBuf, How> = HashMap::new();
+    let mut field = || {
+        let mut field = Vec::new();
+        told.read_until(0, &mut field)?;
+        io::Result::Ok((field.pop() == Some(0)).then_some(field))
+    };
+    while let (Some(path), Some(name), Some(value)) = (field()?, field()?, field()?) {
+        let how = how(&name, &value);
+        if how == How::Plain {
+            continue;
         }
+        let path = Path::new(OsStr::from_bytes(path.strip_suffix(b"/").unwrap_or(&path)));
+        let known = hows.entry(path.to_owned()).or_insert(how);
+        *known = how.max(*known);
     }
-    hows
+    Ok(hows)
 }
 
 fn how(name: &[u8], value: &[u8]) -> How {
@@ -212,7 +226,7 @@ mod tests {
     fn what_git_tells_decides_how_a_file_is_written() {
         let told = b"a\0eol\0crlf\0a\0filter\0lfs\0b\0ident\0set\0c\0eol\0lf\0docs/\0export-ignore\0set\0\
             d\0filter\0unset\0e\0working-tree-encoding\0UTF-16\0f\0export-subst\0set\0f\0eol\0crlf\0";
-        let hows = hows(told);
+        let hows = hows(&told[..]).unwrap();
         let of = |path: &str| hows.get(Path::new(path)).copied();
         assert_eq!([of("a"), of("b"), of("c")], [Some(How::Large), Some(How::Filtered), None]);
         assert_eq!([of("docs"), of("d"), of("e")], [Some(How::Ignored), None, Some(How::Filtered)]);

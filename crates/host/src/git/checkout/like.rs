@@ -2,44 +2,39 @@
 //! share its blocks with ours, where the file system copies on write. A hard link could not: what
 //! an app writes to one would change in both.
 
-use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use git2::Oid;
 use release_core::host::CheckedOut;
 use rustix::fs::{OFlags, ioctl_ficlone};
 
-use super::list::{Entry, Mode};
-use super::record::{self, Known, Stamp};
+use super::list::{Entry, List, Mode};
+use super::noted::Wanted;
+use super::record::Stamp;
 use crate::files;
 
 /// The tree, and how it was when it was checked out.
 #[derive(Debug)]
 pub(super) struct Like {
     tree: PathBuf,
-    files: HashMap<PathBuf, (Oid, Stamp)>,
+    /// By the numbers of the list: files with the wanted contents.
+    files: Vec<Option<Stamp>>,
     refused: AtomicBool,
     cloned: AtomicUsize,
 }
 
 impl Like {
-    /// The tree, if there is a record of it, and blocks can be shared where it is.
-    pub(super) fn read(tree: &CheckedOut) -> Option<Self> {
+    /// The tree as far as `list` wants the same, if there is a record of it, and blocks can be shared where it is.
+    pub(super) fn read(tree: &CheckedOut, list: &List) -> Option<Self> {
         if !can_clone(&tree.record) {
             return None;
         }
-        let mut files = HashMap::new();
-        let is_whole = record::read(&tree.record, &mut |path, known| {
-            if let Known::File(id, stamp) = known {
-                files.insert(path.to_owned(), (id, stamp));
-            }
-        });
+        let noted = Wanted::of(list).noted(&tree.record).ok().flatten()?;
         let (refused, cloned) = (AtomicBool::new(false), AtomicUsize::new(0));
-        is_whole.is_ok_and(|whole| whole).then(|| Self { tree: tree.tree.clone(), files, refused, cloned })
+        Some(Self { tree: tree.tree.clone(), files: noted.as_it_was.entries, refused, cloned })
     }
 
     /// How many files were made that share blocks with it.
@@ -47,14 +42,14 @@ impl Like {
         self.cloned.load(Ordering::Relaxed)
     }
 
-    /// Makes `into` a clone of the same file; `None`, and nothing is there, where that cannot be.
-    pub(super) fn clone_to(&self, entry: &Entry, into: &Path) -> io::Result<Option<Stamp>> {
+    /// Makes `into` a clone of the file with this number; `None`, and nothing is there, where that cannot be.
+    pub(super) fn clone_to(&self, number: usize, entry: Entry<'_>, into: &Path) -> io::Result<Option<Stamp>> {
         let bits = match entry.mode {
             Mode::Link => return Ok(None),
             Mode::File => 0o666,
             Mode::Executable => 0o777,
         };
-        let Some(from) = self.same(entry) else { return Ok(None) };
+        let Some(from) = self.same(number, entry) else { return Ok(None) };
         let to = OpenOptions::new().write(true).create_new(true).mode(bits).open(into)?;
         if ioctl_ficlone(&to, &from).is_err() {
             // It cannot here: who asks for the next file need not try.
@@ -67,18 +62,15 @@ impl Like {
     }
 
     /// The file with these contents, if it is as it was checked out.
-    fn same(&self, entry: &Entry) -> Option<File> {
+    fn same(&self, number: usize, entry: Entry<'_>) -> Option<File> {
         if self.refused.load(Ordering::Relaxed) {
             return None;
         }
-        let (id, stamp) = self.files.get(entry.path.as_path())?;
-        if *id != entry.id || !stamp.fits(entry.mode) {
-            return None;
-        }
+        let stamp = self.files[number]?;
         let flags = OFlags::NOFOLLOW.bits().cast_signed();
-        let path = self.tree.join(&entry.path);
+        let path = self.tree.join(entry.path);
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-        (Stamp::of(&file.metadata().ok()?) == *stamp).then_some(file)
+        (Stamp::of(&file.metadata().ok()?) == stamp).then_some(file)
     }
 }
 

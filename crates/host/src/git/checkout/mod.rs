@@ -4,10 +4,14 @@ mod attributes;
 mod blobs;
 mod like;
 mod list;
+pub(super) mod mapped;
 mod modules;
 mod names;
+mod noted;
+mod paths;
 mod record;
 mod spare;
+mod stream;
 mod strip;
 mod urls;
 mod write;
@@ -28,9 +32,10 @@ use crate::UnixHost;
 use crate::files;
 use attributes::Attributes;
 use like::Like;
-use list::{Entry, List};
+use list::List;
+use noted::Taken;
 use record::{Known, Stamp};
-use spare::{Taken, take_over};
+use spare::take_over;
 use write::Writer;
 
 /// See `Git::checkout`.
@@ -51,9 +56,8 @@ pub(super) fn checkout(
         fs::create_dir_all(files::parent(path)).map_err(files::failed("make the directory of", path))?;
     }
     let checkout = Checkout { host, progress, depth: 0 };
-    let like = like.and_then(Like::read);
-    let top = Top { record: &into.record, spare, like: like.as_ref() };
-    checkout.commit(&repository, commit, &into.tree, Some(&top)).map_err(|error| match &error {
+    let top = Top { record: &into.record, spare, like };
+    checkout.commit(repository, commit, &into.tree, Some(&top)).map_err(|error| match &error {
         HostError::Git { help, .. } => {
             let help = help.clone();
             because(what(), help, error)
@@ -72,7 +76,7 @@ pub(super) fn strip(tree: &CheckedOut) -> HostResult<()> {
 struct Top<'a> {
     record: &'a Path,
     spare: &'a CheckedOut,
-    like: Option<&'a Like>,
+    like: Option<&'a CheckedOut>,
 }
 
 /// One checkout, or that of a submodule within it.
@@ -86,26 +90,24 @@ struct Checkout<'a> {
 impl Checkout<'_> {
     fn commit(
         &self,
-        repository: &Repository,
+        repository: Repository,
         commit: Oid,
         into: &Path,
         top: Option<&Top<'_>>,
     ) -> HostResult<Written> {
-        let tree = repository.find_commit(commit).and_then(|commit| commit.tree());
-        let tree = tree.map_err(|error| failed(format!("cannot read {commit}"), error))?;
-        let mut list = List::of(repository, &tree)?;
-        let program = Program { repository: repository.path(), run: self.host.run.as_ref() };
-        let like = top.and_then(|top| top.like);
-        let interruption = &self.host.interruption;
-        let writer = Writer { program, into, like, interruption, progress: self.progress };
+        let (tree, mut list) = listed(&repository, commit)?;
+        let git_directory = repository.path().to_owned();
+        let program = Program { repository: &git_directory, run: self.host.run.as_ref() };
         let by_git = if list.has_attributes {
-            Some(Attributes::take(&writer, &tree.id().to_string(), &mut list)?)
+            Some(Attributes::take(program, &tree.to_string(), &mut list)?)
         } else {
             None
         };
         // Nothing was written so far, and nothing will be of a tree that is refused.
-        let modules = modules::of(self, repository, &list)?;
-        let left = match top {
+        let modules = modules::of(self, &repository, &list)?;
+        // What it has mapped is given back when nobody has it open.
+        drop(repository);
+        let mut left = match top {
             Some(top) => {
                 take_over(top.spare, into, &list).map_err(files::failed("take over", &top.spare.tree))?
             }
@@ -113,29 +115,31 @@ impl Checkout<'_> {
         };
         make_directories(into, &list, &left)?;
         if let Some(by_git) = &by_git {
-            by_git.write(&writer, &commit.to_string())?;
+            by_git.write(program, into, &commit.to_string())?;
         }
         let by_git = by_git.as_ref().map_or(0, Attributes::count);
-        let missing: Vec<&Entry> = list
-            .entries
-            .iter()
-            .zip(&left.entries)
-            .filter(|(_, left)| left.is_none())
-            .map(|(entry, _)| entry)
-            .collect();
-        let taken = list.entries.len() - missing.len();
-        let stamps = writer.write(&missing, by_git + taken)?;
+        let taken = left.entries.iter().flatten().count();
+        let like = top.and_then(|top| top.like).and_then(|like| Like::read(like, &list));
+        let (like, interruption) = (like.as_ref(), &self.host.interruption);
+        let writer = Writer { program, into, like, interruption, progress: self.progress };
+        writer.write(&list, &mut left.entries, by_git)?;
         let cloned = like.map_or(0, Like::count);
-        let mut written = Written { files: by_git + list.entries.len(), taken, cloned };
+        let mut written = Written { files: by_git + list.len(), taken, cloned };
         for module in &modules {
-            written.files += module.check_out(self, repository, into)?.files;
+            written.files += module.check_out(self, &git_directory, into)?.files;
         }
         if let Some(top) = top {
-            note(top.record, into, &list, left.entries, stamps)
-                .map_err(files::failed("write", top.record))?;
+            note(top.record, into, &list, &left.entries).map_err(files::failed("write", top.record))?;
         }
         Ok(written)
     }
+}
+
+/// The tree of a commit, and what it holds.
+fn listed(repository: &Repository, commit: Oid) -> HostResult<(Oid, List)> {
+    let tree = repository.find_commit(commit).and_then(|commit| commit.tree());
+    let tree = tree.map_err(|error| failed(format!("cannot read {commit}"), error))?;
+    Ok((tree.id(), List::of(repository, &tree)?))
 }
 
 /// Each must be new, or be left of a spare tree: any other could be a link to anywhere.
@@ -146,25 +150,16 @@ fn make_directories(into: &Path, list: &List, left: &Taken) -> HostResult<()> {
     all.try_for_each(|path| fs::create_dir(&path).map_err(files::failed("make the directory", &path)))
 }
 
-/// Notes how everything is now: what was `left`, and what was `written` in the gaps.
-fn note(
-    record: &Path,
-    into: &Path,
-    list: &List,
-    left: Vec<Option<Stamp>>,
-    written: Vec<Stamp>,
-) -> io::Result<()> {
-    let directories = std::iter::once(Path::new("")).chain(list.directories.iter().map(AsRef::as_ref));
+/// Notes how everything is now.
+fn note(record: &Path, into: &Path, list: &List, stamps: &[Option<Stamp>]) -> io::Result<()> {
+    let directories = std::iter::once(Path::new("")).chain(list.directories.iter());
     let directories = directories.map(|path| {
         let metadata = fs::symlink_metadata(into.join(path))?;
         Ok((path, Known::Directory(metadata.mode())))
     });
     let directories = directories.collect::<io::Result<Vec<_>>>()?;
-    let mut written = written.into_iter();
-    let stamps = left.into_iter().map(|stamp| stamp.or_else(|| written.next()));
-    let files = list.entries.iter().zip(stamps);
-    let files =
-        files.filter_map(|(entry, stamp)| Some((entry.path.as_path(), Known::File(entry.id, stamp?))));
+    let files = list.entries().zip(stamps);
+    let files = files.filter_map(|(entry, stamp)| Some((entry.path, Known::File(entry.id, (*stamp)?))));
     record::write(record, directories.into_iter().chain(files))
 }
 

@@ -33,7 +33,7 @@ pub(super) fn of(checkout: &Checkout<'_>, repository: &Repository, list: &List) 
         return Err(refused(&list.modules[0].0, "submodules lie too deep in each other"));
     }
     let file =
-        list.entries.iter().find(|entry| entry.path == Path::new(".gitmodules") && entry.mode != Mode::Link);
+        list.entries().find(|entry| entry.path == Path::new(".gitmodules") && entry.mode != Mode::Link);
     let told = match file {
         Some(file) => {
             let program = Program { repository: repository.path(), run: checkout.host.run.as_ref() };
@@ -92,13 +92,13 @@ impl Module {
     pub(super) fn check_out(
         &self,
         checkout: &Checkout<'_>,
-        superproject: &Repository,
+        superproject: &Path,
         into: &Path,
     ) -> HostResult<Written> {
-        let mirror = superproject.path().join("modules").join(&self.name);
+        let mirror = superproject.join("modules").join(&self.name);
         let repository = self.fetched(checkout, &mirror)?;
         let deeper = Checkout { depth: checkout.depth + 1, ..*checkout };
-        deeper.commit(&repository, self.id, &into.join(&self.path), None)
+        deeper.commit(repository, self.id, &into.join(&self.path), None)
     }
 
     /// Its mirror, which has its commit.

@@ -1,6 +1,5 @@
 //! Writes files, by as many threads as there are cores.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -16,17 +15,21 @@ use release_core::event::Progress;
 use release_core::host::HostResult;
 
 use super::blobs::Blobs;
+use super::cannot;
 use super::like::Like;
-use super::list::{Entry, Mode};
+use super::list::{Entry, List, Mode};
+use super::mapped::mapped;
 use super::record::Stamp;
 use crate::files::failed;
-use crate::git::Pace;
 use crate::git::program::Program;
+use crate::git::{Pace, open};
 use crate::interruption::Interruption;
 
 /// How many files a thread takes at once.
-const CHUNK: usize = 200;
+const CHUNK: usize = 50;
 const POLL: Duration = Duration::from_millis(50);
+/// How much of the packs may be mapped at once. libgit2 gives it back only when nobody has a repository open.
+const MAPPED: u64 = 16 << 20;
 
 /// Where to write, and who is told.
 pub(super) struct Writer<'a> {
@@ -38,44 +41,70 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Writes `entries`, whose directories are there, and says how they are now. `before` more
-    /// are there already.
-    pub(super) fn write(&self, entries: &[&Entry], before: usize) -> HostResult<Vec<Stamp>> {
-        let chunks: Vec<&[&Entry]> = entries.chunks(CHUNK).collect();
+    /// Writes what is missing of `list`, whose directories are there, and notes in `stamps` how its files are now.
+    /// `others` are there besides.
+    pub(super) fn write(&self, list: &List, stamps: &mut [Option<Stamp>], others: usize) -> HostResult<()> {
+        let missing: Vec<usize> = (0..list.len()).filter(|number| stamps[*number].is_none()).collect();
+        let chunks: Vec<&[usize]> = missing.chunks(CHUNK).collect();
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (program, into, like) = (self.program, self.into, self.like);
+        let most = mapped() + MAPPED;
+        let hand = Hand { program, into, like, list, chunks: &chunks, next: &next, stop: &stop, most };
+        let mut tally =
+            Tally { stamps, done: others + list.len() - missing.len(), total: others + list.len() };
+        while next.load(Ordering::Relaxed) < chunks.len() {
+            self.round(&hand, &mut tally)?;
+        }
+        Ok(())
+    }
+
+    /// All hands work until nothing is left, or too much is mapped.
+    fn round(&self, hand: &Hand<'_>, tally: &mut Tally<'_>) -> HostResult<()> {
         let (told, signs) = mpsc::channel();
         thread::scope(|scope| {
-            for _ in 0..cores().min(chunks.len()) {
-                let (program, into, like) = (self.program, self.into, self.like);
-                let hand = Hand { program, into, like, chunks: &chunks, next: &next, stop: &stop };
+            for _ in 0..cores().min(hand.chunks.len()) {
                 let told = told.clone();
                 scope.spawn(move || hand.work(&told));
             }
             drop(told);
-            let result = self.listen(&signs, before, before + entries.len());
-            stop.store(true, Ordering::Relaxed);
+            let result = self.listen(&signs, hand.chunks, tally);
+            hand.stop.store(result.is_err(), Ordering::Relaxed);
             result
         })
     }
 
-    fn listen(&self, signs: &Receiver<Sign>, before: usize, total: usize) -> HostResult<Vec<Stamp>> {
+    fn listen(&self, signs: &Receiver<Sign>, chunks: &[&[usize]], tally: &mut Tally<'_>) -> HostResult<()> {
         let mut pace = Pace(None);
-        let mut done = before;
-        let mut written = BTreeMap::new();
         loop {
             match signs.recv_timeout(POLL) {
                 Ok(sign) => {
                     let (chunk, stamps) = sign?;
-                    done += stamps.len();
-                    written.insert(chunk, stamps);
+                    tally.add(chunks[chunk], stamps);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(written.into_values().flatten().collect()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             self.interruption.check()?;
-            if done == total || pace.due() {
-                (self.progress)(Progress { done: done as u64, total: total as u64, unit: "files" });
+            if tally.done == tally.total || pace.due() {
+                let (done, total) = (tally.done as u64, tally.total as u64);
+                (self.progress)(Progress { done, total, unit: "files" });
             }
+        }
+    }
+}
+
+/// What is done so far.
+struct Tally<'a> {
+    stamps: &'a mut [Option<Stamp>],
+    done: usize,
+    total: usize,
+}
+
+impl Tally<'_> {
+    fn add(&mut self, chunk: &[usize], stamps: Vec<Stamp>) {
+        self.done += chunk.len();
+        for (number, stamp) in chunk.iter().zip(stamps) {
+            self.stamps[*number] = Some(stamp);
         }
     }
 }
@@ -87,14 +116,16 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(2, usize::from).min(8)
 }
 
-/// One of the threads.
+/// What each of the threads does.
 struct Hand<'a> {
     program: Program<'a>,
     into: &'a Path,
     like: Option<&'a Like>,
-    chunks: &'a [&'a [&'a Entry]],
+    list: &'a List,
+    chunks: &'a [&'a [usize]],
     next: &'a AtomicUsize,
     stop: &'a AtomicBool,
+    most: u64,
 }
 
 impl Hand<'_> {
@@ -106,47 +137,43 @@ impl Hand<'_> {
     }
 
     fn try_work(&self, told: &Sender<Sign>) -> HostResult<()> {
-        let mut blobs = Blobs::open(&self.program, self.stop)?;
-        loop {
+        let repository = open(self.program.repository)?;
+        let blobs = Blobs::of(&repository, self.program, self.stop);
+        let mut blobs = blobs.map_err(cannot("read", self.program.repository))?;
+        while !self.stop.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(chunk) = self.chunks.get(number) else { return Ok(()) };
-            let stamps = self.chunk(&mut blobs, chunk)?;
+            let stamps = chunk.iter().map(|entry| self.entry(&mut blobs, *entry));
             // Nobody listens once we are to stop.
-            let _ = told.send(Ok((number, stamps)));
+            let _ = told.send(Ok((number, stamps.collect::<HostResult<_>>()?)));
+            if mapped() > self.most {
+                return Ok(());
+            }
         }
+        Ok(())
     }
 
-    fn chunk(&self, blobs: &mut Blobs<'_>, chunk: &[&Entry]) -> HostResult<Vec<Stamp>> {
-        let clones = chunk.iter().map(|entry| self.clone(entry)).collect::<HostResult<Vec<_>>>()?;
-        let missing = chunk.iter().zip(&clones).filter(|(_, clone)| clone.is_none());
-        let asked = blobs.ask(missing.map(|(entry, _)| entry.id));
-        asked.map_err(failed("ask git for the files of", self.into))?;
-        let mut write = |(entry, clone): (&&Entry, Option<Stamp>)| {
-            let path = self.into.join(&entry.path);
-            clone.map_or_else(|| put(blobs, entry.mode, &path).map_err(failed("write", &path)), Ok)
-        };
-        chunk.iter().zip(clones).map(&mut write).collect()
-    }
-
-    /// The file from a tree that is like this one, if that can be.
-    fn clone(&self, entry: &Entry) -> HostResult<Option<Stamp>> {
-        let Some(like) = self.like else { return Ok(None) };
-        let path = self.into.join(&entry.path);
-        like.clone_to(entry, &path).map_err(failed("write", &path))
+    /// Writes the entry with this number: a clone of the same file in a tree like this one, if that can be.
+    fn entry(&self, blobs: &mut Blobs<'_>, number: usize) -> HostResult<Stamp> {
+        let entry = self.list.entry(number);
+        let path = self.into.join(entry.path);
+        let clone = self.like.map_or(Ok(None), |like| like.clone_to(number, entry, &path));
+        let written = clone.and_then(|clone| clone.map_or_else(|| put(blobs, entry, &path), Ok));
+        written.map_err(failed("write", &path))
     }
 }
 
 /// Never through a link and never over a file: whatever is there already is an error.
-fn put(blobs: &mut Blobs<'_>, mode: Mode, path: &Path) -> io::Result<Stamp> {
-    let bits = match mode {
+fn put(blobs: &mut Blobs<'_>, entry: Entry<'_>, path: &Path) -> io::Result<Stamp> {
+    let bits = match entry.mode {
         Mode::Link => {
-            symlink(OsStr::from_bytes(&blobs.target()?), path)?;
+            symlink(OsStr::from_bytes(&blobs.target(entry.id)?), path)?;
             return Ok(Stamp::of(&fs::symlink_metadata(path)?));
         }
         Mode::File => 0o666,
         Mode::Executable => 0o777,
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(bits).open(path)?;
-    blobs.copy(&mut file)?;
+    blobs.copy(entry.id, &mut file)?;
     Ok(Stamp::of(&file.metadata()?))
 }

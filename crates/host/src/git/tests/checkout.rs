@@ -1,9 +1,12 @@
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use tokio::sync::watch;
 
 use super::*;
 use crate::Interruption;
+use crate::git::checkout::mapped::mapped;
 
 impl Scene {
     fn write(&self, path: &str, contents: impl AsRef<[u8]>) {
@@ -133,6 +136,39 @@ fn a_hostile_tree_writes_nothing_outside() {
 }
 
 #[test]
+fn a_tree_that_holds_itself_many_times_over_is_refused() {
+    let scene = Scene::new();
+    scene.commit("first");
+    let mut id = scene.blob(b"x");
+    let mut kind = "100644 blob";
+    // A million files in six trees.
+    for _ in 0..6 {
+        let tree: String = (0..10).map(|name| format!("{kind} {id}\t{name}\n")).collect();
+        id = scene.git_with(&["mktree"], tree.as_bytes());
+        kind = "40000 tree";
+    }
+    let revision = scene.commit_of_tree(&[("40000", b"a", &id), ("40000", b"b", &id)]);
+    scene.fetch().unwrap();
+    let error = scene.checkout(&revision).unwrap_err();
+    assert!(format!("{error:?}").contains("a million files"), "{error:?}");
+}
+
+#[test]
+fn a_path_that_no_system_knows_is_refused() {
+    let scene = Scene::new();
+    scene.commit("first");
+    let mut id = scene.git_with(&["mktree"], b"");
+    let name = "n".repeat(200);
+    for _ in 0..30 {
+        id = scene.git_with(&["mktree"], format!("40000 tree {id}\t{name}\n").as_bytes());
+    }
+    let revision = scene.commit_of_tree(&[("40000", b"deep", &id)]);
+    scene.fetch().unwrap();
+    let error = scene.checkout(&revision).unwrap_err();
+    assert!(format!("{error:?}").contains("its path is too long"), "{error:?}");
+}
+
+#[test]
 fn many_files_are_as_git_itself_would_have_written_them() {
     let scene = Scene::new();
     for number in 0..1500 {
@@ -147,22 +183,52 @@ fn many_files_are_as_git_itself_would_have_written_them() {
     assert_eq!(contents(&into), contents(&scene.work()));
 }
 
+/// Nothing that can be compressed: it is stored whole.
+fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let next = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    (0..bytes).map(next).collect()
+}
+
 #[test]
 fn a_large_file_goes_through_in_pieces() {
     let scene = Scene::new();
-    // Nothing that can be compressed: it is stored whole, and streamed.
-    let mut state = 1_u64;
-    let noise: Vec<u8> = (0..9_000_001)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .collect();
-    scene.write("model.bin", &noise);
+    let (model, second) = (noise(9_000_001, 1), noise(600_000, 2));
+    scene.write("model.bin", &model);
+    scene.write("second.bin", &second);
     scene.write("after", "x");
     let into = scene.released();
-    assert!(fs::read(into.join("model.bin")).unwrap() == noise);
+    assert!(fs::read(into.join("model.bin")).unwrap() == model);
+    assert!(fs::read(into.join("second.bin")).unwrap() == second);
     assert_eq!(fs::read(into.join("after")).unwrap(), b"x");
+}
+
+#[test]
+fn a_pack_is_never_mapped_as_a_whole() {
+    let scene = Scene::new();
+    (0..600).for_each(|number| scene.write(&format!("{number}.bin"), noise(100_000, number)));
+    let revision = scene.commit("all");
+    scene.fetch().unwrap();
+    let (before, done) = (mapped(), AtomicBool::new(false));
+    let most = thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = 0;
+            while !done.load(Ordering::Relaxed) {
+                most = mapped().max(most);
+                thread::yield_now();
+            }
+            most
+        });
+        let into = scene.checkout(&revision).unwrap();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(contents(&into), contents(&scene.work()));
+        watch.join().unwrap()
+    });
+    // Of its 60 MB.
+    assert!(most - before < 40 << 20, "{} MiB", (most - before) >> 20);
 }
 
 #[test]
