@@ -3,6 +3,7 @@
 mod collection;
 
 use release_core::config::Django;
+use release_core::host::HostResult;
 use release_core::run::Run;
 use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
@@ -67,10 +68,10 @@ impl Step for CollectStatic {
         Ok(match cx.run.config.django.as_ref().map(|django| django.collectstatic) {
             None => Look::Nothing(NO_DJANGO.to_owned()),
             Some(Some(false)) => Look::Nothing(SWITCHED_OFF.to_owned()),
-            Some(Some(true)) => {
-                Look::Pending("taken from the cache if they were collected before".to_owned())
+            Some(wanted) => {
+                let condition = if wanted.is_none() { "if the settings have a STATIC_ROOT: " } else { "" };
+                Look::Pending(format!("{condition}{}", outlook(cx)?))
             }
-            Some(None) => Look::Pending("if the settings have a STATIC_ROOT".to_owned()),
         })
     }
 
@@ -91,6 +92,18 @@ impl Step for CollectStatic {
     fn undo(&self, _: &Context<'_>) -> Result<(), StepError> {
         Ok(())
     }
+}
+
+/// What is likely to happen. What the files are made of is known only when Django has been started.
+fn outlook(cx: &Context<'_>) -> HostResult<String> {
+    if cx.run.no_cache {
+        return Ok("collected anew".to_owned());
+    }
+    let previous = cx.run.previous.as_ref().map(|previous| Collection::of_release(cx, &previous.release));
+    Ok(match previous.transpose()?.flatten() {
+        Some(last) => format!("taken from the cache ({}) if nothing of them changed", last.since(cx)?),
+        None => "taken from the cache if they were collected before".to_owned(),
+    })
 }
 
 /// Why a project that was not asked to collect static files has none. Trying is cheaper than

@@ -171,3 +171,19 @@ fn files_of_known_inputs_are_not_collected_again() {
     assert_eq!(scene.run(&CollectStatic(start)).unwrap(), note);
     assert_eq!(logo(&scene).unwrap(), b"a logo");
 }
+
+#[test]
+fn a_plan_says_since_when_the_cache_has_static_files() {
+    let mut scene = second_deploy(&CODE);
+    let looked = |scene: &Scene| match scene.look(&CollectStatic::default()).unwrap() {
+        Look::Pending(outlook) => outlook,
+        other => panic!("{other:?}"),
+    };
+    let condition = "if the settings have a STATIC_ROOT: ";
+    let since = "taken from the cache (built 2026-11-20 10:15 UTC) if nothing of them changed";
+    assert_eq!(looked(&scene), format!("{condition}{since}"));
+    scene.facts.no_cache = true;
+    assert_eq!(looked(&scene), format!("{condition}collected anew"));
+    (scene.facts.no_cache, scene.facts.previous) = (false, None);
+    assert!(looked(&scene).ends_with("if they were collected before"));
+}

@@ -75,6 +75,12 @@ impl Collection {
         Build { kind: KIND, of: self.directory.clone(), key }
     }
 
+    /// Since when the cache has the files.
+    pub(crate) fn since(&self, cx: &Context<'_>) -> HostResult<String> {
+        let entry = self.build().find(cx)?;
+        entry.map_or_else(|| Ok("no more".to_owned()), |entry| cache::since(cx, &entry))
+    }
+
     /// Puts the files into the release, if the cache has them.
     pub(crate) fn take(&self, cx: &Context<'_>) -> Result<bool, StepError> {
         let Some(entry) = self.build().take(cx)? else { return Ok(false) };

@@ -71,8 +71,11 @@ impl Bundle {
     /// Why it has to be built, and whether its packages have to be installed for that.
     pub(super) fn why_needed(&self, cx: &Context<'_>) -> HostResult<String> {
         let why = self.build.why_needed(cx)?;
-        let there = self.packages.as_ref().map(|packages| packages.find(cx)).transpose()?.flatten();
-        Ok(if there.is_some() { format!("{why} (its packages are there)") } else { why })
+        let packages = self.packages.as_ref().map(|packages| packages.outlook(cx)).transpose()?;
+        Ok(match packages {
+            Some(packages) => format!("{why} (its packages: {packages})"),
+            None => why,
+        })
     }
 
     /// The programs that the build begins with have to be there, or can be brought along.

@@ -4,7 +4,7 @@
 //! can: bundlers write into `node_modules` (`.vite`, `.cache`), and a link would let them write
 //! into what other builds use.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use release_core::cache_key::CacheKey;
 use release_core::config::Frontend;
@@ -17,7 +17,7 @@ use super::detect::{file, in_directory, package};
 use super::key::with_variables;
 use super::manager::Manager;
 use super::node::fitting_node;
-use crate::cache::{Build, Provided};
+use crate::cache::{self, Build, Provided};
 
 /// The kind of its entries.
 pub(super) const KIND: &str = "node";
@@ -37,9 +37,12 @@ const SETTINGS: [&str; 6] = [".npmrc", ".yarnrc", ".pnpmfile.cjs", "pnpm-workspa
 const OF_NO_MATTER: [&str; 4] = ["version", "description", "scripts", "browserslist"];
 
 impl Packages {
-    /// The whole entry, if there is one.
-    pub(super) fn find(&self, cx: &Context<'_>) -> HostResult<Option<PathBuf>> {
-        self.0.find(cx)
+    /// Since when they are there, or why they have to be installed.
+    pub(super) fn outlook(&self, cx: &Context<'_>) -> HostResult<String> {
+        match self.0.find(cx)? {
+            Some(entry) => cache::since(cx, &entry),
+            None => self.0.why_needed(cx),
+        }
     }
 
     /// The release uses them, although they are not needed to build it.
