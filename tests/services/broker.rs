@@ -65,6 +65,11 @@ pub(crate) fn ask(port: u16, words: &[&str]) -> Vec<String> {
     String::from_utf8(answer.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
+/// How many are in a list of the Redis at `port`.
+pub(crate) fn length(port: u16, list: &str) -> usize {
+    ask(port, &["llen", list])[0].parse().unwrap()
+}
+
 /// A port where nobody listens.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -77,14 +82,14 @@ pub(crate) struct Enqueuer {
 }
 
 impl Enqueuer {
-    /// Enqueues whenever `may` says so.
-    pub(crate) fn start(site: &Site, may: impl Fn() -> bool + Send + 'static) -> Self {
+    /// Enqueues whenever `may` says so of the number that it has enqueued.
+    pub(crate) fn start(site: &Site, may: impl Fn(usize) -> bool + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (stop, socket) = (over.clone(), site.socket());
         let thread = thread::spawn(move || {
             let mut taken = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                if !may() {
+                if !may(taken.len()) {
                     thread::sleep(Duration::from_millis(50));
                     continue;
                 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::broker::{Enqueuer, LIMIT, Redis, all_done, all_keys, ask};
+use crate::broker::{Enqueuer, LIMIT, Redis, all_done, all_keys, length};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -27,7 +27,7 @@ services:
 pub(crate) fn switch_all(site: &Site, redis: &Redis, long: &[u64]) -> usize {
     let (port, quiet) = (redis.port, Arc::new(AtomicBool::new(false)));
     let is_quiet = quiet.clone();
-    let enqueuer = Enqueuer::start(site, move || !is_quiet.load(Ordering::Relaxed) && is_short(port));
+    let enqueuer = Enqueuer::start(site, move |_| !is_quiet.load(Ordering::Relaxed) && is_short(port));
     for (code, seconds) in (1..).zip(long) {
         leave_busy(redis, site, code, (*seconds, &quiet));
         if code == 1 {
@@ -45,7 +45,7 @@ pub(crate) fn switch_all(site: &Site, redis: &Redis, long: &[u64]) -> usize {
 
 /// RQ starts a process for each task, and is the slowest of them.
 fn is_short(port: u16) -> bool {
-    ask(port, &["llen", "rq:queue:default"])[0].parse::<usize>().unwrap() < 8
+    length(port, "rq:queue:default") < 8
 }
 
 /// A switch while each kind of worker has a long task. At the first one nobody enqueues until the new

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::broker::{Enqueuer, LIMIT, Redis, all_done, all_keys, long_task};
+use crate::broker::{Enqueuer, LIMIT, Redis, all_done, all_keys, length, long_task};
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
@@ -17,12 +17,17 @@ services:
     stop: [TERM 1m, INT 10s, KILL]
 ";
 
+/// How many tasks may wait.
+const BACKLOG: usize = 100;
+
 /// Deploys and switches so often, and fails the test unless each task was done once and one beat ran; what was done
 /// stands in `redis`. Gives the figures.
 pub(crate) fn switch_all(site: &Site, redis: &Redis, switches: usize) -> String {
     site.append(TWICE);
     site.switch();
-    let enqueuer = Enqueuer::start(site, || true);
+    // There is always something to do, and never more than can be done soon.
+    let port = redis.port;
+    let enqueuer = Enqueuer::start(site, move |taken| taken < length(port, "done") + BACKLOG);
     for code in 1..=switches {
         let long = format!("long{code} {}", code - 1);
         let path = format!("/long?key=long{code}&seconds={}", long_task(code));

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::broker::{Enqueuer, LIMIT, Redis, all_done, ask, switches};
+use crate::broker::{Enqueuer, LIMIT, Redis, all_done, length, switches};
 use crate::queues::master;
 use crate::site::Site;
 use crate::support::{Client, wait_until};
@@ -40,7 +40,7 @@ fn no_job_is_lost_between_the_queue_and_the_worker() {
     ];
     run(commands[0], 1);
     let port = redis.port;
-    let has_room = move || ask(port, &["llen", "rq:queue:default"])[0].parse::<usize>().unwrap() < 3;
+    let has_room = move |_| length(port, "rq:queue:default") < 3;
     let enqueuer = Enqueuer::start(&site, has_room);
     (1..=switches()).for_each(|code| run(commands[code % 2], 1 + code));
     let wanted: BTreeSet<String> = enqueuer.stop().into_iter().collect();
