@@ -93,7 +93,12 @@ fn installed() -> PathBuf {
 
 /// Writes the server's `release.yml`; gunicorn is where supervisord is.
 fn use_manager(site: &Site, manager: &str) {
-    configure_services(site, manager, &format!("{{web: {{command: \"{}\"}}}}", gunicorn()));
+    configure_services(site, manager, &format!("{{{}}}", web()));
+}
+
+/// The line of `services` for a web server.
+pub(crate) fn web() -> String {
+    format!("web: {{command: \"{}\"}}", gunicorn())
 }
 
 fn gunicorn() -> String {
@@ -115,7 +120,7 @@ fn other_programs_stay_untouched() {
     let current = site.current();
     assert_eq!(server.files().len(), 2, "{:?}", server.files());
     assert!(server.files().iter().all(|file| file.contains(&current)), "{:?}", server.files());
-    ladder::climb(&site, &server.manager(), &format!("web: {{command: \"{}\"}}", gunicorn()));
+    ladder::climb(&site, &server.manager(), &web());
     site.stop();
 }
 

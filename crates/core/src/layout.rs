@@ -236,9 +236,14 @@ impl Layout {
         self.release_records().join(format!("{release}.json"))
     }
 
-    /// Since when a program has been ending.
+    /// The directory of all [`Layout::draining`]s.
+    pub fn draining_programs(&self) -> PathBuf {
+        self.state().join("draining")
+    }
+
+    /// Since when a program has been ending, and what it was sent.
     pub fn draining(&self, program: &str) -> PathBuf {
-        self.state().join("draining").join(format!("{program}.json"))
+        self.draining_programs().join(format!("{program}.json"))
     }
 
     /// All that the runs of a release told, in plain lines.

@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::config::{Log, Manager};
 use crate::release::Generation;
 
+/// The further signals of a program that does not end at the first, each so long after the first.
+pub type Climb = Vec<(Duration, String)>;
+
 /// One service of one generation, as the process manager runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -17,10 +20,10 @@ pub struct Program {
     pub directory: PathBuf,
     /// The signal that asks it to end, such as `TERM`.
     pub stop_signal: String,
-    /// How long it may take to end before it is killed.
+    /// How long it may take to end before its manager kills it.
     pub stop_wait: Duration,
-    /// Further signals while it does not end, each so long after the first.
-    pub climb: Vec<(Duration, String)>,
+    /// What it is sent while it does not end.
+    pub climb: Climb,
     /// Where its output goes.
     pub log: PathBuf,
     /// How much of that is kept.

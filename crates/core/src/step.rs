@@ -190,7 +190,8 @@ impl Context<'_> {
         Err(StepError::Command { command: command.to_string(), exit, output: tail(&lines), help: None })
     }
 
-    /// Asks until `ready` gives something, every `every`, at most `limit`. `None` at the limit.
+    /// Asks until `ready` gives something, every `every`, at most `limit`. `None` at the limit. What is
+    /// ending meanwhile gets its further signals in time.
     pub fn wait<T>(
         &self,
         limit: Duration,
@@ -205,6 +206,7 @@ impl Context<'_> {
             if self.host.elapsed() >= end {
                 return Ok(None);
             }
+            self.host.climb()?;
             self.host.pause(every)?;
         }
     }

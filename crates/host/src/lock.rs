@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use release_core::host::{Clock, HostError};
+use release_core::host::{Clock, HostError, Services};
 use release_core::layout::Layout;
 use release_core::revision::Revision;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
+use crate::UnixHost;
 use crate::files::{failed, parent};
 
 /// How often a waiting run asks again.
@@ -100,17 +101,21 @@ impl Lock {
         Ok(lock)
     }
 
-    /// Takes the lock as soon as it is free; says who has it if that is not within `limit`.
+    /// Takes the lock as soon as it is free; says who has it if that is not within `limit`. What is ending
+    /// meanwhile gets its further signals in time.
     pub fn wait(
         layout: &Layout,
         holder: &Holder,
         limit: Duration,
-        clock: &dyn Clock,
+        host: &UnixHost,
     ) -> Result<Self, LockError> {
-        let end = clock.elapsed() + limit;
+        let end = host.elapsed() + limit;
         loop {
-            match Self::acquire(layout, &Holder { since: clock.now(), ..holder.clone() }) {
-                Err(LockError::Held { .. }) if clock.elapsed() < end => clock.pause(POLL)?,
+            match Self::acquire(layout, &Holder { since: host.now(), ..holder.clone() }) {
+                Err(LockError::Held { .. }) if host.elapsed() < end => {
+                    host.climb()?;
+                    host.pause(POLL)?;
+                }
                 result => return result,
             }
         }

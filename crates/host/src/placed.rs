@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use release_core::config::Manager;
 use release_core::host::{Files, HostError, HostResult};
-use release_core::service::Program;
+use release_core::service::{Climb, Program};
 use serde::{Deserialize, Serialize};
 
 use crate::UnixHost;
@@ -28,7 +28,7 @@ pub(crate) struct Placed {
     /// How long it may take to end.
     pub(crate) stop_wait: Duration,
     /// Its further signals.
-    pub(crate) climb: Vec<(Duration, String)>,
+    pub(crate) climb: Climb,
 }
 
 impl Placed {
@@ -62,14 +62,18 @@ impl UnixHost {
         for path in self.list(&self.layout.placed_programs())? {
             // Another process may forget one meanwhile.
             let Some(json) = self.read(&path)? else { continue };
-            let placed = serde_json::from_slice(&json).map_err(|error| HostError::Io {
-                action: "understand",
-                path,
-                source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
-            })?;
-            all.push(placed);
+            all.push(understand(&json, path)?);
         }
         Ok(all)
+    }
+
+    /// How `program` ends, whoever runs it; `None` when nobody was told to.
+    pub(crate) fn placed_program(&self, program: &str) -> HostResult<Option<Placed>> {
+        let path = self.layout.placed_program(program);
+        match self.read(&path)? {
+            Some(json) => understand(&json, path).map(Some),
+            None => self.private_program(program),
+        }
     }
 
     /// What `manager` was told to run.
@@ -89,6 +93,15 @@ impl UnixHost {
     pub(crate) fn forget_placed(&self, placed: &Placed) -> HostResult<()> {
         self.remove(&self.layout.placed_program(&placed.program))
     }
+}
+
+fn understand(json: &[u8], path: PathBuf) -> HostResult<Placed> {
+    let invalid = |error| std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+    serde_json::from_slice(json).map_err(|error| HostError::Io {
+        action: "understand",
+        path,
+        source: invalid(error),
+    })
 }
 
 #[cfg(test)]

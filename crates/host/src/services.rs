@@ -7,6 +7,7 @@ use release_core::host::{HostResult, Services};
 use release_core::service::{Program, ProgramState};
 
 use crate::UnixHost;
+use crate::placed::Placed;
 use crate::supervisor::{PrivateSupervisord, Supervisord};
 use crate::systemd::Systemd;
 
@@ -18,6 +19,8 @@ pub(crate) trait ProcessManager {
     fn start(&self, programs: &[Program]) -> HostResult<()>;
     /// Asks programs to end, and sees that they do not come back.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
+    /// Sends a further signal to a program that is ending.
+    fn signal(&self, placed: &Placed, state: &ProgramState, signal: &str) -> HostResult<()>;
     /// Stops programs with their signals and patience, and forgets them.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// What it says of our programs; nothing when it does not run.
@@ -50,10 +53,15 @@ impl Services for UnixHost {
         keepers.iter().try_for_each(|(manager, programs)| self.manager(manager).begin_stop(programs))
     }
 
+    fn climb(&self) -> HostResult<()> {
+        self.send_what_is_due()
+    }
+
     fn stop(&self, programs: &[String]) -> HostResult<()> {
         for (manager, programs) in self.keepers(programs)? {
             self.manager(&manager).stop(&programs)?;
         }
+        self.forget_draining(programs)?;
         // After a change of the manager.
         if self.all_placed()?.is_empty() { Ok(()) } else { PrivateSupervisord(self).end_idle() }
     }
@@ -74,12 +82,13 @@ impl Services for UnixHost {
 
     fn stop_manager(&self) -> HostResult<()> {
         let used = self.used_managers()?;
-        used.iter().try_for_each(|manager| self.manager(manager).stop_all())
+        used.iter().try_for_each(|manager| self.manager(manager).stop_all())?;
+        self.forget_draining(&self.draining()?)
     }
 }
 
 impl UnixHost {
-    fn manager<'a>(&'a self, manager: &Manager) -> Box<dyn ProcessManager + 'a> {
+    pub(crate) fn manager<'a>(&'a self, manager: &Manager) -> Box<dyn ProcessManager + 'a> {
         match manager {
             Manager::Supervisord => Box::new(PrivateSupervisord(self)),
             Manager::Systemd(scope) => Box::new(Systemd::new(self, *scope)),

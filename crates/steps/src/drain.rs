@@ -104,7 +104,7 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
     }
     let states = cx.host.states()?;
     let names: Vec<String> = old.iter().flat_map(|old| latest_first(cx, old, &states)).collect();
-    retire::begin_stop(cx, &names)?;
+    cx.host.begin_stop(&names)?;
     let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
         None => "connections to the old generation stayed open, ended all the same".to_owned(),

@@ -58,7 +58,7 @@ impl Step for HandOver {
             old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
         let quiet = quiesce(cx, &overlapping)?;
         let asked = names(&overlapping);
-        retire::begin_stop(cx, &asked)?;
+        cx.host.begin_stop(&asked)?;
         wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
         end_those_that_fetch(cx, &overlapping)?;
         for worker in &replaced {
@@ -72,7 +72,7 @@ impl Step for HandOver {
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
         let own: Vec<String> = replacements(cx.run).map(|(_, program)| program.name).collect();
         cx.host.stop(&own)?;
-        retire::begin_stop(cx, &silenced(cx)?)?;
+        cx.host.begin_stop(&silenced(cx)?)?;
         match &cx.run.previous {
             Some(previous) => bring_back(cx, previous),
             None => Ok(()),
@@ -102,7 +102,7 @@ fn end_those_that_fetch(cx: &Context<'_>, workers: &[OldWorker]) -> Result<(), S
     if !busy.is_empty() {
         cx.line(&format!("waiting for the last task of {}, which fetches more until then", busy.join(", ")));
     }
-    Ok(retire::stop(cx.host, &cx.run.layout, &busy)?)
+    Ok(cx.host.stop(&busy)?)
 }
 
 /// The old workers that run, but may have been told already to take no more tasks.

@@ -46,8 +46,8 @@ fn program(
         command: run.door.iter().cloned().chain(which).collect(),
         directory: run.layout.app(&generation.release, config),
         stop_signal: first.to_owned(),
-        stop_wait: service.patience(),
-        climb: climb(service),
+        stop_wait: service.killed_after(),
+        climb: service.climb(),
         log: run.layout.service_log(&name),
         rotation: service.log,
         order,
@@ -56,19 +56,6 @@ fn program(
         manager: config.manager.clone(),
         name,
     }
-}
-
-/// When each signal after the first is due.
-fn climb(service: &Service) -> Vec<(Duration, String)> {
-    let mut at = Duration::ZERO;
-    let mut climb = Vec::new();
-    for (index, rung) in service.ladder().into_iter().enumerate() {
-        if index > 0 {
-            climb.push((at, rung.signal));
-        }
-        at += rung.wait.0;
-    }
-    climb
 }
 
 /// Whether the program has a process.

@@ -1,13 +1,10 @@
 //! Generations as the process manager knows them, and the end of one.
 
-use release_core::draining::Draining;
 use release_core::host::{Host, HostResult};
 use release_core::layout::Layout;
 use release_core::release::Generation;
 use release_core::service::{ProgramState, programs_of};
 use release_core::step::Context;
-
-use crate::programs::{is_alive, services_of};
 
 /// The name, in the place of a service's, of the program that ends a warm generation later on.
 pub const RETIRE: &str = "retire";
@@ -33,28 +30,8 @@ pub fn stop_generation(host: &dyn Host, layout: &Layout, generation: &Generation
         .map(|state| state.name.clone())
         .filter(|name| *name != retire)
         .collect();
-    stop(host, layout, &names)?;
+    host.stop(&names)?;
     remove_sockets(host, layout, generation)
-}
-
-/// Stops programs, and forgets since when they have been ending.
-pub(crate) fn stop(host: &dyn Host, layout: &Layout, names: &[String]) -> HostResult<()> {
-    if !names.is_empty() {
-        host.stop(names)?;
-    }
-    names.iter().try_for_each(|name| host.remove(&layout.draining(name)))
-}
-
-/// Asks programs to end, without waiting for it, and writes down since when they have been ending.
-pub(crate) fn begin_stop(cx: &Context<'_>, names: &[String]) -> HostResult<()> {
-    let states = cx.host.states()?;
-    for name in names.iter().filter(|name| is_alive(&states, name)) {
-        let service = Generation::of_program(name)
-            .and_then(|(wanted, of)| services_of(cx, &of).into_iter().find(|service| service.name == wanted));
-        let patience = service.map(|service| service.patience());
-        Draining::new(cx.host.now(), patience).write(cx.host, &cx.run.layout, name)?;
-    }
-    cx.host.begin_stop(names)
 }
 
 /// Takes back that a warm generation is to end later on.

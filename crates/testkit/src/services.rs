@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use release_core::config;
-use release_core::host::{HostResult, Services};
+use release_core::host::{Clock, HostResult, Services};
 use release_core::service::{Program, ProgramState, Running};
 
 use crate::fake_host::{FakeHost, lock};
@@ -18,6 +19,7 @@ pub(crate) struct Manager {
     programs: BTreeMap<String, (Program, ProgramState)>,
     on_start: Option<OnStart>,
     last_pid: u32,
+    climbed: Vec<Duration>,
 }
 
 impl fmt::Debug for Manager {
@@ -50,6 +52,11 @@ impl FakeHost {
     /// Whether the manager runs.
     pub fn manager_runs(&self) -> bool {
         lock(&self.manager).runs
+    }
+
+    /// When what is ending got its further signals, had they been due.
+    pub fn climbed(&self) -> Vec<Duration> {
+        lock(&self.manager).climbed.clone()
     }
 
     fn start_program(&self, program: &Program) {
@@ -98,6 +105,11 @@ impl Services for FakeHost {
                 state.pid = None;
             }
         }
+        Ok(())
+    }
+
+    fn climb(&self) -> HostResult<()> {
+        lock(&self.manager).climbed.push(self.elapsed());
         Ok(())
     }
 

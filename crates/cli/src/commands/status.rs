@@ -66,8 +66,8 @@ struct ServiceState {
 /// A service that was asked to end, and finishes what it has.
 #[derive(Serialize)]
 struct DrainingSince {
-    #[serde(flatten)]
-    times: Draining,
+    since: Timestamp,
+    until: Option<Timestamp>,
     tasks_left: Option<usize>,
 }
 
@@ -167,7 +167,9 @@ fn draining(
     if program.state != Running::Stopping {
         return Ok(None);
     }
-    let Some(times) = Draining::read(&site.host, &site.layout, &program.name)? else { return Ok(None) };
+    let Some(Draining { since, until, .. }) = Draining::read(&site.host, &site.layout, &program.name)? else {
+        return Ok(None);
+    };
     let record = ReleaseRecord::read(&site.host, &site.layout, release).ok().flatten();
     let services = record.map(|record| record.config.services).unwrap_or_default();
     let service = services.iter().find(|service| name.split('.').next() == Some(service.name.as_str()));
@@ -175,7 +177,7 @@ fn draining(
         (Some(service), Some(pid)) => service.tasks_left(site.host.children(pid)?.len()),
         _ => None,
     };
-    Ok(Some(DrainingSince { times, tasks_left }))
+    Ok(Some(DrainingSince { since, until, tasks_left }))
 }
 
 /// The master of a service that belongs to no release: it has loaded the active one.
@@ -237,8 +239,8 @@ fn since(draining: &DrainingSince) -> String {
         Some(1) => ", 1 task left".to_owned(),
         Some(count) => format!(", {count} tasks left"),
     };
-    let until = draining.times.until.map(|at| format!(", killed at {} at the latest", time(at)));
-    format!("draining since {}{tasks}{}", time(draining.times.since), until.unwrap_or_default())
+    let until = draining.until.map(|at| format!(", killed at {} at the latest", time(at)));
+    format!("draining since {}{tasks}{}", time(draining.since), until.unwrap_or_default())
 }
 
 fn told_pid(pid: Option<u32>) -> String {

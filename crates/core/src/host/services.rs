@@ -19,6 +19,9 @@ pub trait Services {
     fn start(&self, programs: &[Program]) -> HostResult<()>;
     /// Asks programs to end, one after the other, without waiting for it; they are not started again. Fine when unknown.
     fn begin_stop(&self, programs: &[String]) -> HostResult<()>;
+    /// Sends the programs that are ending what is due of their further signals, whoever asked them to
+    /// end: who waits for anything calls it again and again.
+    fn climb(&self) -> HostResult<()>;
     /// Stops programs, each with its own signals and patience, and forgets them; fine when unknown.
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// Every program that a manager knows for us; none of one that does not run.

@@ -13,6 +13,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::config::{Handover, Rung, Service, Stop, Wait};
+use crate::service::Climb;
 
 pub use celery::{Celery, beats, daemonizes};
 pub use rq::Rq;
@@ -21,6 +22,9 @@ pub use rq::Rq;
 const LONG_TASK: Wait = Wait::seconds(600);
 /// How long a web server may take for the requests that it has.
 const LONG_REQUEST: Wait = Wait::seconds(40);
+
+/// How late the signals of a ladder may be, all together.
+const LATE: Duration = Duration::from_secs(30);
 
 /// A queue worker that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +99,25 @@ impl Service {
     /// How long it may take to end altogether.
     pub fn patience(&self) -> Duration {
         self.ladder().iter().map(|rung| rung.wait.0).sum()
+    }
+
+    /// Its signals after the first. Where there are any, KILL is the last of them: its manager does not
+    /// know when each was sent.
+    pub fn climb(&self) -> Climb {
+        let ladder = self.ladder();
+        let signals = ladder.iter().map(|rung| rung.signal.as_str()).chain(["KILL"]).skip(1);
+        let ends = ladder.iter().scan(Duration::ZERO, |at, rung| {
+            *at += rung.wait.0;
+            Some(*at)
+        });
+        let climb: Climb = ends.zip(signals.map(str::to_owned)).collect();
+        if ladder.len() > 1 { climb } else { Climb::new() }
+    }
+
+    /// When its manager kills it: where there are further signals only if nobody is there to send them.
+    pub fn killed_after(&self) -> Duration {
+        let margin = if self.climb().is_empty() { Duration::ZERO } else { LATE };
+        self.patience() + margin
     }
 
     /// How many tasks it still has once it was asked to end, when `children` processes of it are

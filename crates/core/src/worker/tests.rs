@@ -164,3 +164,19 @@ fn the_tasks_left_are_told_where_each_has_a_process() {
     assert_eq!(left("rq worker-pool high -n 3", 3), None);
     assert_eq!(left("python manage.py run_huey", 1), None);
 }
+
+#[test]
+fn kill_is_the_last_of_several_signals_and_what_a_manager_does_after_one() {
+    let stopped_by = |rungs: &[(&str, u64)]| {
+        let rung =
+            |(signal, wait): &(&str, u64)| Rung { signal: (*signal).to_owned(), wait: Wait::seconds(*wait) };
+        let stop = Stop(rungs.iter().map(rung).collect());
+        let service = Service { stop: Some(stop), ..crate::config::tests::worker() };
+        let climb = service.climb();
+        let climb = climb.iter().map(|(at, signal)| format!("{signal} {}", at.as_secs()));
+        (climb.collect::<Vec<_>>().join(", "), service.killed_after().as_secs())
+    };
+    let ladder = [("TERM", 600), ("INT", 30), ("HUP", 5)];
+    assert_eq!(stopped_by(&ladder), ("INT 600, HUP 630, KILL 635".to_owned(), 665));
+    assert_eq!(stopped_by(&ladder[..1]), (String::new(), 600));
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use release_core::layout::Layout;
-use release_core::service::Program;
+use release_core::service::{Climb, Program};
 
 use crate::accounts::INHERITED;
 use release_core::host::Account;
@@ -131,7 +131,7 @@ fn variable(text: &str) -> Written {
 }
 
 /// Further signals for the program of this file, each so long after the first.
-pub(super) fn climb(conf: &str) -> Vec<(Duration, String)> {
+pub(super) fn climb(conf: &str) -> Climb {
     let line = conf.lines().find_map(|line| line.strip_prefix(CLIMB)).unwrap_or_default();
     let rung = |text: &str| {
         let (millis, signal) = text.split_once(' ')?;

@@ -19,6 +19,7 @@ use release_core::host::{Files, HostError, HostResult};
 use release_core::service::{Program, ProgramState};
 
 use crate::UnixHost;
+use crate::placed::{Placed, latest_first};
 use crate::services::ProcessManager;
 use programs::Then;
 use rpc::{Rpc, RpcError, fault};
@@ -40,41 +41,37 @@ impl ProcessManager for PrivateSupervisord<'_> {
         let launches = !self.0.manager_runs()?;
         self.ensure()?;
         let rpc = self.0.rpc();
-        self.0.unless_interrupted(async {
-            let known = rpc.processes().await.map_err(|error| refused("does not say what it runs", error))?;
-            let runs = |program: &&Program| {
-                // A new manager has started all of them, and what is to run once may be done.
-                let began = launches && !program.restart;
-                began || known.iter().any(|known| known.name == program.name && known.state.is_up())
-            };
-            let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
-            // What supervisord knows of them may be out of date.
-            let chosen = |name: &str| idle.iter().any(|program| program.name == name);
-            let patience = idle.iter().map(|program| program.stop_wait).max().unwrap_or_default();
-            programs::end(&rpc, chosen, Then::Forget, patience).await?;
-            programs::begin(&rpc, &idle).await.map_err(|error| self.0.with_moved(error))
-        })
+        let known = self.0.unless_interrupted(async { Ok(rpc.processes().await) })?;
+        let known = known.map_err(|error| refused("does not say what it runs", error))?;
+        let runs = |program: &&Program| {
+            // A new manager has started all of them, and what is to run once may be done.
+            let began = launches && !program.restart;
+            began || known.iter().any(|known| known.name == program.name && known.state.is_up())
+        };
+        let (_, idle): (Vec<&Program>, Vec<&Program>) = programs.iter().partition(runs);
+        let names: Vec<String> = idle.iter().map(|program| program.name.clone()).collect();
+        // What supervisord knows of them may be out of date.
+        programs::end(self.0, &rpc, &self.described(&names)?, Then::Forget)?;
+        let begun = self.0.unless_interrupted(programs::begin(&rpc, &idle));
+        begun.map_err(|error| self.0.with_moved(error))
     }
 
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
         self.0.withdraw_all(programs)?;
-        self.0.unless_interrupted(async {
-            for program in programs {
-                programs::begin_end(&self.0.rpc(), program).await?;
-            }
-            Ok(())
-        })
+        programs::begin_end(self.0, &self.0.rpc(), &self.described(programs)?)
+    }
+
+    fn signal(&self, placed: &Placed, state: &ProgramState, signal: &str) -> HostResult<()> {
+        // What is written down as sent is sent, also when the run is interrupted.
+        self.0.runtime.block_on(programs::signal(&self.0.rpc(), &placed.name, state, signal))
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {
-        let longest = self.0.withdraw_all(programs)?;
-        let climbs = self.0.climbs(programs)?;
-        let chosen = |name: &str| programs.iter().any(|program| program == name);
-        self.0.unless_interrupted(async {
-            programs::end_climbing(&self.0.rpc(), chosen, Then::Forget, longest, climbs).await?;
-            left_behind::end("what a service left behind", || left_behind::orphans(&self.0.layout, programs))
-                .await
-        })?;
+        self.0.withdraw_all(programs)?;
+        programs::end(self.0, &self.0.rpc(), &self.described(programs)?, Then::Forget)?;
+        self.0.unless_interrupted(left_behind::end("what a service left behind", || {
+            left_behind::orphans(&self.0.layout, programs)
+        }))?;
         programs.iter().try_for_each(|program| self.0.forget_withdrawn(program))
     }
 
@@ -89,15 +86,12 @@ impl ProcessManager for PrivateSupervisord<'_> {
     }
 
     fn stop_all(&self) -> HostResult<()> {
-        let (rpc, patience) = (self.0.rpc(), self.0.longest_patience()?);
-        let latest_first = self.0.latest_first()?;
+        let (rpc, patience) = (self.0.rpc(), self.longest_patience()?);
+        // What others depend on ends after them.
+        for group in latest_first(self.described(&self.known()?)?) {
+            programs::end(self.0, &rpc, &group, Then::Keep)?;
+        }
         self.0.unless_interrupted(async {
-            // What others depend on ends after them.
-            for names in latest_first {
-                let chosen = |name: &str| names.iter().any(|known| known == name);
-                programs::end(&rpc, chosen, Then::Keep, patience).await?;
-            }
-            programs::end(&rpc, |_| true, Then::Keep, patience).await?;
             match rpc.shut_down().await {
                 // It may be gone before its answer is.
                 Ok(()) | Err(RpcError::Absent(_) | RpcError::Unreadable { .. }) => {}
@@ -123,7 +117,24 @@ impl PrivateSupervisord<'_> {
     pub(crate) fn known(&self) -> HostResult<Vec<String>> {
         let files = self.0.list(&self.0.layout.supervisor_programs())?;
         let names = files.iter().filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
-        Ok(names.collect())
+        let mut names: Vec<String> = names.collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// How each of `programs` ends.
+    fn described(&self, programs: &[String]) -> HostResult<Vec<Placed>> {
+        let described = |program: &String| {
+            let known = self.0.private_program(program)?;
+            Ok(known.unwrap_or_else(|| programs::unknown(program)))
+        };
+        programs.iter().map(described).collect()
+    }
+
+    /// How long it takes at most until everything that there is has ended.
+    fn longest_patience(&self) -> HostResult<Duration> {
+        let known = self.described(&self.known()?)?;
+        Ok(known.iter().map(|placed| placed.stop_wait).max().unwrap_or_default())
     }
 
     /// Starts it if it does not run.
@@ -144,16 +155,14 @@ impl PrivateSupervisord<'_> {
 }
 
 impl UnixHost {
-    /// Takes the programs' files away, and gives the longest patience that one of them wants.
-    fn withdraw_all(&self, programs: &[String]) -> HostResult<Duration> {
-        let patience: HostResult<Vec<Duration>> =
-            programs.iter().map(|program| self.withdraw(program)).collect();
-        let longest = patience?.into_iter().max().unwrap_or_default();
+    /// Takes the programs' files away.
+    fn withdraw_all(&self, programs: &[String]) -> HostResult<()> {
+        programs.iter().try_for_each(|program| self.withdraw(program))?;
         if !self.manager_runs()? && self.has_left_something_behind()? {
             // What was to be stopped is still running, and nobody but a new supervisord can tell it from the rest.
             PrivateSupervisord(self).ensure()?;
         }
-        Ok(longest)
+        Ok(())
     }
 
     fn rpc(&self) -> Rpc {
@@ -162,7 +171,7 @@ impl UnixHost {
 
     /// Whether it answers; one that is ending is waited for.
     fn manager_runs(&self) -> HostResult<bool> {
-        let patience = self.longest_patience()?;
+        let patience = PrivateSupervisord(self).longest_patience()?;
         self.unless_interrupted(async {
             match self.rpc().ping().await {
                 Ok(()) => Ok(true),

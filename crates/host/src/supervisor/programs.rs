@@ -1,24 +1,24 @@
 //! The programs of supervisord: how each comes and goes.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use release_core::host::{Files, HostError, HostResult};
-use release_core::service::Program;
+use release_core::config::Manager;
+use release_core::host::{Files, HostResult};
+use release_core::service::{Program, ProgramState};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::rpc::{Rpc, RpcError, fault};
+use super::state::Process;
 use super::{conf, refused, unwritable};
 use crate::UnixHost;
-use crate::climb::Climbs;
+use crate::climb::KILL;
+use crate::placed::Placed;
 
-/// What supervisord needs to kill a program whose patience is over, and to notice that.
-const MARGIN: Duration = Duration::from_secs(10);
 /// The patience of a program whose file somebody removed.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(600);
 /// supervisord reads only what ends in `.conf`.
 const WITHDRAWN: &str = "ending";
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// What becomes of a program that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +40,10 @@ impl UnixHost {
         Ok(())
     }
 
-    /// Takes a program's file away, so that no supervisord starts it again, and gives its patience.
-    pub(super) fn withdraw(&self, program: &str) -> HostResult<Duration> {
+    /// Takes a program's file away, so that no supervisord starts it again.
+    pub(super) fn withdraw(&self, program: &str) -> HostResult<()> {
         let (file, withdrawn) = (self.program_file(program), self.withdrawn_file(program));
-        if self.kind(&file)?.is_some() {
-            self.rename(&file, &withdrawn)?;
-        }
-        Ok(self.patience(&withdrawn)?.unwrap_or(UNKNOWN_PATIENCE))
+        if self.kind(&file)?.is_some() { self.rename(&file, &withdrawn) } else { Ok(()) }
     }
 
     /// What is left to do when a withdrawn program has ended.
@@ -61,45 +58,21 @@ impl UnixHost {
         files.iter().filter(withdrawn).try_for_each(|file| self.remove(file))
     }
 
-    /// How long it takes at most until everything that there is has ended.
-    pub(super) fn longest_patience(&self) -> HostResult<Duration> {
-        let files = self.list(&self.layout.supervisor_programs())?;
-        let patience: HostResult<Vec<_>> = files.iter().map(|file| self.patience(file)).collect();
-        Ok(patience?.into_iter().flatten().max().unwrap_or_default())
-    }
-
-    /// Which further signals each withdrawn program gets while it does not end.
-    pub(super) fn climbs(&self, programs: &[String]) -> HostResult<Climbs> {
-        let mut climbs = Climbs::default();
-        for program in programs {
-            let text = self.read(&self.withdrawn_file(program))?.unwrap_or_default();
-            climbs.add(program, conf::climb(&String::from_utf8_lossy(&text)));
+    /// How a program ends, as its file says, withdrawn or not; `None` when it has none.
+    pub(crate) fn private_program(&self, program: &str) -> HostResult<Option<Placed>> {
+        for file in [self.program_file(program), self.withdrawn_file(program)] {
+            if let Some(text) = self.read(&file)? {
+                return Ok(Some(placed(program, file, &String::from_utf8_lossy(&text))));
+            }
         }
-        Ok(climbs)
-    }
-
-    /// The programs by their place among the others, the last to start first.
-    pub(super) fn latest_first(&self) -> HostResult<Vec<Vec<String>>> {
-        let mut by_order: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-        for file in self.list(&self.layout.supervisor_programs())? {
-            let text = self.read(&file)?.unwrap_or_default();
-            let order = conf::order(&String::from_utf8_lossy(&text));
-            let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            by_order.entry(order).or_default().push(name);
-        }
-        Ok(by_order.into_values().rev().collect())
-    }
-
-    fn patience(&self, file: &Path) -> HostResult<Option<Duration>> {
-        let text = self.read(file)?.unwrap_or_default();
-        Ok(conf::patience(&String::from_utf8_lossy(&text)))
+        Ok(None)
     }
 
     fn program_file(&self, program: &str) -> PathBuf {
         self.layout.supervisor_programs().join(format!("{program}.conf"))
     }
 
-    /// Tells a second attempt how long to wait.
+    /// Tells who goes on to end it how that is done.
     fn withdrawn_file(&self, program: &str) -> PathBuf {
         self.layout.supervisor_programs().join(format!("{program}.{WITHDRAWN}"))
     }
@@ -123,69 +96,49 @@ pub(super) async fn begin(rpc: &Rpc, programs: &[&Program]) -> HostResult<()> {
     Ok(())
 }
 
-/// Asks a program to end, and does not wait for it.
-pub(super) async fn begin_end(rpc: &Rpc, program: &str) -> HostResult<()> {
-    match end_once(rpc, |name| name == program, Then::Keep).await {
-        Ok(_) | Err(RpcError::Absent(_)) => Ok(()),
-        Err(error) if error.is(fault::SHUTDOWN_STATE) => Ok(()),
-        Err(error) => Err(refused("cannot stop what it runs", error)),
-    }
+/// Asks programs to end, one after the other, and does not wait for it.
+pub(super) fn begin_end(host: &UnixHost, rpc: &Rpc, placed: &[Placed]) -> HostResult<()> {
+    let mut one_by_one = placed.iter().map(std::slice::from_ref);
+    one_by_one.try_for_each(|one| host.unless_interrupted(end_once(host, rpc, one, Then::Keep)).map(drop))
 }
 
-/// Ends the programs that `chosen` picks, all at once, and waits until they have; fine when
-/// there are none or no supervisord runs.
-pub(super) async fn end(
-    rpc: &Rpc,
-    chosen: impl Fn(&str) -> bool,
-    then: Then,
-    patience: Duration,
-) -> HostResult<()> {
-    end_climbing(rpc, chosen, then, patience, Climbs::default()).await
+/// Ends programs, all at once, and waits until they have; fine when there are none or no
+/// supervisord runs.
+pub(super) fn end(host: &UnixHost, rpc: &Rpc, placed: &[Placed], then: Then) -> HostResult<()> {
+    host.wait_until_ended(placed, || host.unless_interrupted(end_once(host, rpc, placed, then)))
 }
 
-/// Like [`end`]; what does not end gets its further signals when they are due.
-pub(super) async fn end_climbing(
-    rpc: &Rpc,
-    chosen: impl Fn(&str) -> bool,
-    then: Then,
-    patience: Duration,
-    mut climbs: Climbs,
-) -> HostResult<()> {
-    let (started, limit) = (Instant::now(), patience + MARGIN);
-    loop {
-        climb(rpc, climbs.due(started.elapsed())).await?;
-        match end_once(rpc, &chosen, then).await {
-            Ok(left) if left.is_empty() => return Ok(()),
-            Ok(left) if started.elapsed() > limit => {
-                return Err(HostError::TimedOut { what: format!("stopping {}", left.join(", ")), limit });
-            }
-            Err(RpcError::Absent(_)) => return Ok(()),
-            // Somebody ends supervisord, which ends everything; then it is absent.
-            Err(error) if error.is(fault::SHUTDOWN_STATE) && started.elapsed() <= limit => {}
-            Err(error) => return Err(refused("cannot stop what it runs", error)),
-            Ok(_) => {}
+/// Sends a further signal to a program that is ending: KILL to its whole group, as supervisord would.
+pub(super) async fn signal(rpc: &Rpc, name: &str, state: &ProgramState, signal: &str) -> HostResult<()> {
+    if signal == KILL {
+        if let Some(group) = state.pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+            // Whether it worked shows when it is looked for again.
+            let _ = kill_process_group(group, Signal::KILL);
         }
-        tokio::time::sleep(PAUSE).await;
+        return Ok(());
+    }
+    let sent = rpc.signal(name, signal).await;
+    match tolerate(sent, &[fault::NOT_RUNNING, fault::BAD_NAME, fault::SHUTDOWN_STATE]) {
+        Ok(()) | Err(RpcError::Absent(_)) => Ok(()),
+        Err(error) => Err(refused(format!("cannot signal `{name}`"), error)),
     }
 }
 
-/// Sends the signals that are due.
-async fn climb(rpc: &Rpc, due: Vec<(String, String)>) -> HostResult<()> {
-    for (program, signal) in due {
-        let sent = rpc.signal(&program, &signal).await;
-        match tolerate(sent, &[fault::NOT_RUNNING, fault::BAD_NAME, fault::SHUTDOWN_STATE]) {
-            Ok(()) | Err(RpcError::Absent(_)) => {}
-            Err(error) => return Err(refused(format!("cannot signal `{program}`"), error)),
-        }
-    }
-    Ok(())
+/// Goes once through `placed` and gives those that are still there. What has exited may be started
+/// again before it is removed, and is asked again next time.
+async fn end_once(host: &UnixHost, rpc: &Rpc, placed: &[Placed], then: Then) -> HostResult<Vec<String>> {
+    let there = match rpc.processes().await {
+        Ok(all) => all.into_iter().filter(|process| placed.iter().any(|placed| placed.name == process.name)),
+        Err(error) => return left(Err(error), placed),
+    };
+    let there: Vec<Process> = there.collect();
+    host.count(placed, |name| there.iter().find(|process| process.name == name).map(Process::running))?;
+    left(ask(rpc, there, then).await, placed)
 }
 
-/// Goes once through the chosen programs and gives those that are still there. What has exited
-/// may be started again before it is removed, and is asked again next time.
-async fn end_once(rpc: &Rpc, chosen: impl Fn(&str) -> bool, then: Then) -> Result<Vec<String>, RpcError> {
+async fn ask(rpc: &Rpc, there: Vec<Process>, then: Then) -> Result<Vec<String>, RpcError> {
     let mut left = Vec::new();
-    for process in rpc.processes().await?.into_iter().filter(|process| chosen(&process.name)) {
+    for process in there {
         if process.state.is_wanted() {
             tolerate(rpc.stop(&process.name).await, &[fault::NOT_RUNNING, fault::FAILED, fault::BAD_NAME])?;
         } else if process.state.is_at_rest() && (then == Then::Keep || remove(rpc, &process.name).await?) {
@@ -194,6 +147,17 @@ async fn end_once(rpc: &Rpc, chosen: impl Fn(&str) -> bool, then: Then) -> Resul
         left.push(process.name);
     }
     Ok(left)
+}
+
+/// Somebody may end supervisord, which ends everything; then it is absent.
+fn left(asked: Result<Vec<String>, RpcError>, placed: &[Placed]) -> HostResult<Vec<String>> {
+    match asked {
+        Err(RpcError::Absent(_)) => Ok(Vec::new()),
+        Err(error) if error.is(fault::SHUTDOWN_STATE) => {
+            Ok(placed.iter().map(|placed| placed.name.clone()).collect())
+        }
+        asked => asked.map_err(|error| refused("cannot stop what it runs", error)),
+    }
 }
 
 /// Whether supervisord does not know the program any more.
@@ -208,5 +172,22 @@ fn tolerate(result: Result<(), RpcError>, faults: &[i32]) -> Result<(), RpcError
     match result {
         Err(error) if faults.iter().any(|fault| error.is(*fault)) => Ok(()),
         other => other,
+    }
+}
+
+/// How a program ends whose file somebody removed.
+pub(super) fn unknown(program: &str) -> Placed {
+    placed(program, PathBuf::new(), "")
+}
+
+fn placed(program: &str, file: PathBuf, conf: &str) -> Placed {
+    Placed {
+        program: program.to_owned(),
+        manager: Manager::Supervisord,
+        name: program.to_owned(),
+        file,
+        order: conf::order(conf),
+        stop_wait: conf::patience(conf).unwrap_or(UNKNOWN_PATIENCE),
+        climb: conf::climb(conf),
     }
 }

@@ -13,7 +13,6 @@ use super::programs::{self, Then};
 use super::rpc::{Rpc, RpcError};
 use super::{conf, left_behind, refused, unwritable};
 use crate::UnixHost;
-use crate::climb::Climbs;
 use crate::label;
 use crate::placed::{Placed, latest_first};
 use crate::services::ProcessManager;
@@ -78,16 +77,10 @@ impl<'a> Supervisord<'a> {
     }
 
     fn end(&self, placed: &[Placed], then: Then) -> HostResult<()> {
-        let longest = placed.iter().map(|placed| placed.stop_wait).max().unwrap_or_default();
-        let mut climbs = Climbs::default();
-        placed.iter().for_each(|placed| climbs.add(&placed.name, placed.climb.clone()));
-        let chosen = |name: &str| placed.iter().any(|placed| placed.name == name);
+        programs::end(self.host, &self.rpc(), placed, then)?;
         let ours: Vec<String> = placed.iter().map(|placed| placed.program.clone()).collect();
-        self.host.unless_interrupted(async {
-            programs::end_climbing(&self.rpc(), chosen, then, longest, climbs).await?;
-            let orphans = || left_behind::orphans(&self.host.layout, &ours);
-            left_behind::end("what a service left behind", orphans).await
-        })
+        let orphans = || left_behind::orphans(&self.host.layout, &ours);
+        self.host.unless_interrupted(left_behind::end("what a service left behind", orphans))
     }
 
     /// What goes wrong here is mostly that it reads other files.
@@ -141,29 +134,26 @@ impl ProcessManager for Supervisord<'_> {
         let named: HostResult<Vec<Program>> =
             programs.iter().map(|program| self.place(program, &account)).collect();
         let (rpc, named) = (self.rpc(), named?);
-        let begun = self.host.unless_interrupted(async {
-            let known = rpc.processes().await.map_err(|error| self.unusable(error))?;
-            let runs = |program: &&Program| {
-                known.iter().any(|known| known.name == program.name && known.state.is_up())
-            };
-            let (_, idle): (Vec<&Program>, Vec<&Program>) = named.iter().partition(runs);
-            let chosen = |name: &str| idle.iter().any(|program| program.name == name);
-            let patience = idle.iter().map(|program| program.stop_wait).max().unwrap_or_default();
-            programs::end(&rpc, chosen, Then::Forget, patience).await?;
-            programs::begin(&rpc, &idle).await
-        });
-        begun.map_err(|error| self.with_include(error))
+        let known = self.host.unless_interrupted(async { Ok(rpc.processes().await) })?;
+        let known = known.map_err(|error| self.unusable(error))?;
+        let runs =
+            |program: &&Program| known.iter().any(|known| known.name == program.name && known.state.is_up());
+        let (_, idle): (Vec<&Program>, Vec<&Program>) = named.iter().partition(runs);
+        let mut out_of_date = self.placed()?;
+        out_of_date.retain(|placed| idle.iter().any(|program| program.name == placed.name));
+        programs::end(self.host, &rpc, &out_of_date, Then::Forget)
+            .and_then(|()| self.host.unless_interrupted(programs::begin(&rpc, &idle)))
+            .map_err(|error| self.with_include(error))
     }
 
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
         let chosen = self.chosen(programs)?;
         self.withdraw(&chosen)?;
-        self.host.unless_interrupted(async {
-            for placed in &chosen {
-                programs::begin_end(&self.rpc(), &placed.name).await?;
-            }
-            Ok(())
-        })
+        programs::begin_end(self.host, &self.rpc(), &chosen)
+    }
+
+    fn signal(&self, placed: &Placed, state: &ProgramState, signal: &str) -> HostResult<()> {
+        self.host.runtime.block_on(programs::signal(&self.rpc(), &placed.name, state, signal))
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {

@@ -56,18 +56,24 @@ impl State {
     }
 }
 
-impl From<Process> for ProgramState {
-    fn from(process: Process) -> Self {
-        let state = match process.state {
+impl Process {
+    /// What its state means to us.
+    pub(super) fn running(&self) -> Running {
+        match self.state {
             State::Starting => Running::Starting,
             State::Running => Running::Running,
             State::Stopping => Running::Stopping,
             State::Stopped => Running::Stopped,
             // What was to run once and did so has not failed.
-            State::Exited if process.exit_code == 0 => Running::Stopped,
+            State::Exited if self.exit_code == 0 => Running::Stopped,
             State::Backoff | State::Exited | State::Fatal | State::Unknown => Running::Failed,
-        };
-        ProgramState { name: process.name, state, pid: process.pid }
+        }
+    }
+}
+
+impl From<Process> for ProgramState {
+    fn from(process: Process) -> Self {
+        ProgramState { state: process.running(), name: process.name, pid: process.pid }
     }
 }
 

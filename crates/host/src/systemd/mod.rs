@@ -136,7 +136,11 @@ impl ProcessManager for Systemd<'_> {
     fn begin_stop(&self, programs: &[String]) -> HostResult<()> {
         let chosen = self.chosen(programs)?;
         self.disable(&chosen)?;
-        if self.runs() { self.systemctl().stop(&names(&chosen)) } else { Ok(()) }
+        self.ask_to_end(&chosen)
+    }
+
+    fn signal(&self, placed: &Placed, _: &ProgramState, signal: &str) -> HostResult<()> {
+        self.systemctl().signal(&placed.name, signal)
     }
 
     fn stop(&self, programs: &[String]) -> HostResult<()> {

@@ -12,6 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::state::{self, PROPERTIES, UnitState};
 use crate::UnixHost;
+use crate::climb::KILL;
 
 /// systemd answers at once, unless it is in trouble.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,10 +45,11 @@ impl Systemctl<'_> {
         self.tell("cannot stop what it waits with", &["stop"], units)
     }
 
-    /// Sends `signal`, such as `INT`, to the unit's own process.
+    /// Sends `signal`, such as `INT`, to the unit's own process; KILL to all of them.
     pub(super) fn signal(&self, unit: &str, signal: &str) -> HostResult<()> {
+        let whom = if signal == KILL { "--kill-who=all" } else { "--kill-who=main" };
         let signal = format!("--signal=SIG{signal}");
-        self.tell("cannot signal what it runs", &["kill", "--kill-who=main", &signal], &[unit.to_owned()])
+        self.tell("cannot signal what it runs", &["kill", whom, &signal], &[unit.to_owned()])
     }
 
     /// Forgets that units have failed, and how often they were started.

@@ -36,7 +36,7 @@ impl Boot {
         let is_root = machine.user == "root";
         let start: Duration =
             config.services.iter().map(|service| service.health.timeout.0 + service.health.settle.0).sum();
-        let stop: Duration = config.services.iter().map(|service| service.patience()).sum();
+        let stop: Duration = config.services.iter().map(|service| service.killed_after()).sum();
         Ok(Self {
             program: plain(&machine.program)?,
             user: machine.user,

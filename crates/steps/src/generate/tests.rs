@@ -186,9 +186,9 @@ fn a_unit_waits_as_long_as_the_app_may_take() {
     let unit = made(Kind::Systemd, "");
     has(
         &unit,
-        &["User=deploy", "TimeoutStopSec=690", "ExecStart=/usr/local/bin/release start --root /srv/shop"],
+        &["User=deploy", "TimeoutStopSec=720", "ExecStart=/usr/local/bin/release start --root /srv/shop"],
     );
-    has(&made(Kind::Supervisor, ""), &["[program:my-shop]", "stopwaitsecs=690"]);
+    has(&made(Kind::Supervisor, ""), &["[program:my-shop]", "stopwaitsecs=720"]);
     has(&made(Kind::Logrotate, ""), &["/srv/shop/.release/log/boot.log /srv/shop/shared/log/*.log {"]);
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use release_core::config::{Service, Wait};
 use release_core::host::{Clock, Services, SocketUse};
 use release_core::layout::Layout;
@@ -63,6 +65,19 @@ fn connections_that_never_end_are_not_waited_for_for_ever() {
     assert_eq!(scene.run(&Drain).unwrap(), Outcome::DoneWith(CUT.to_owned()));
     assert!((10_000..10_200).contains(&millis(&scene)));
     assert_eq!(known(&scene), [new_web(&scene)]);
+}
+
+#[test]
+fn what_was_asked_to_end_gets_its_further_signals_while_connections_are_waited_for() {
+    let scene = active();
+    scene.host.set_socket_use(scene.facts.layout.socket(&old(), "web"), &[BUSY]);
+    let before = scene.host.elapsed();
+    scene.run(&Drain).unwrap();
+    let mut climbed = vec![before];
+    climbed.extend(scene.host.climbed());
+    climbed.push(scene.host.elapsed());
+    let longest = climbed.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max();
+    assert!(longest <= Some(Duration::from_millis(100)), "{longest:?}");
 }
 
 #[test]

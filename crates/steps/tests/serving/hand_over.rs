@@ -1,9 +1,6 @@
 //! Workers: the old ones take no more before `activate`, and come back when the run is undone.
 
-use std::time::Duration;
-
 use release_core::config::{Handover, Health, Instances, Service, Wait};
-use release_core::draining::Draining;
 use release_core::host::{Clock, Services};
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
@@ -13,7 +10,6 @@ use release_steps::activate::Activate;
 use release_steps::boot::Boot;
 use release_steps::hand_over::HandOver;
 use release_steps::health_check::HealthCheck;
-use release_steps::retire::stop_generation;
 use release_testkit::{Answer, Scene};
 
 use crate::stage::{current, new_address, old, second_deploy, serve_through_current, target};
@@ -101,22 +97,6 @@ fn the_old_workers_take_no_more_and_the_new_beat_follows_the_old() {
 }
 
 #[test]
-fn since_when_a_worker_has_been_ending_is_written_down_until_it_has_ended() {
-    let scene = scene();
-    let layout = &scene.facts.layout;
-    let name = old().program(WORKER);
-    scene.run(&HandOver).unwrap();
-    let told = Draining::read(&scene.host, layout, &name).unwrap().unwrap();
-    assert_eq!(told.until.unwrap().duration_since(told.since).as_secs(), 600);
-    scene.host.set_state(&name, Running::Stopping);
-    scene.host.pause(Duration::from_secs(5)).unwrap();
-    scene.run(&HandOver).unwrap();
-    assert_eq!(Draining::read(&scene.host, layout, &name).unwrap(), Some(told), "it was asked once");
-    stop_generation(&scene.host, layout, &old()).unwrap();
-    assert_eq!(Draining::read(&scene.host, layout, &name).unwrap(), None);
-}
-
-#[test]
 fn an_old_worker_that_still_waits_for_its_queue_is_waited_for() {
     let mut scene = second_deploy();
     add(
@@ -142,7 +122,6 @@ fn an_old_worker_that_fetches_until_it_ends_has_ended_before_the_switch() {
     scene.host.set_state(&name, Running::Stopping);
     scene.run(&HandOver).unwrap();
     assert!(!scene.host.known_programs().unwrap().contains(&name), "it was stopped, with its patience");
-    assert_eq!(Draining::read(&scene.host, &scene.facts.layout, &name).unwrap(), None);
     let lines = scene.recorder.lines();
     assert!(lines.iter().any(|line| line.contains("the last task of worker-")), "{lines:?}");
 }

@@ -1,5 +1,6 @@
 //! A real supervisord with real programs.
 
+mod ladder;
 mod shop;
 
 use std::fs::{self, File};
@@ -253,24 +254,4 @@ fn a_half_installed_supervisord_is_installed_anew() {
     let found = shop.host.supervisord().unwrap();
     assert!(found.script.starts_with(&half) && half.join(".complete").exists());
     assert!(!half.join("bin/left-over").exists());
-}
-
-#[test]
-fn a_program_that_does_not_end_gets_its_further_signals_in_turn() {
-    let shop = Shop::new();
-    let script =
-        "trap 'echo term' TERM; trap 'echo int; exit 0' INT; echo ready; while :; do sleep 0.05; done";
-    let worker = Program {
-        stop_wait: Duration::from_secs(20),
-        climb: vec![(Duration::from_millis(300), "INT".to_owned())],
-        ..shop.program("worker-1", &["sh", "-c", script])
-    };
-    shop.start(&[worker]);
-    until("the traps are set", || shop.log("worker-1").contains("ready"));
-    shop.host.begin_stop(&["worker-1".to_owned()]).unwrap();
-    until("it was asked to end", || shop.log("worker-1").contains("term"));
-    assert_eq!(shop.host.states().unwrap()[0].state, Running::Stopping, "nobody waited for it");
-    shop.stop("worker-1");
-    assert!(shop.log("worker-1").ends_with("term\nint\n"), "{}", shop.log("worker-1"));
-    assert!(shop.host.states().unwrap().is_empty());
 }
