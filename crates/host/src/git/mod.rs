@@ -1,6 +1,7 @@
 //! The app's repository and our mirror of it: git fetches and streams, libgit2 looks things up.
 
 mod address;
+mod attended;
 mod beside;
 mod checkout;
 mod fetch;

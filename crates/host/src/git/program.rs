@@ -109,7 +109,8 @@ pub(super) fn not_started(command: &Command, source: io::Error) -> HostError {
     HostError::Spawn { program, source }
 }
 
-fn not_done(command: &Command, status: ExitStatus, complaint: &[u8]) -> HostError {
+/// A program that failed, and what it complained of.
+pub(super) fn not_done(command: &Command, status: ExitStatus, complaint: &[u8]) -> HostError {
     let words = command.get_args().skip(2).map(OsStr::to_string_lossy);
     let words: Vec<_> = words.filter(|word| word != "-c" && !word.contains('=')).collect();
     let program = command.get_program().to_string_lossy();

@@ -8,13 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use release_core::event::Progress;
 use release_core::host::{HostError, HostResult};
 use tempfile::TempDir;
 
+use super::Checkout;
 use super::list::{Entry, List, Mode};
 use crate::files::failed;
 use crate::git::program::{self, Program};
-use crate::git::{because, fetch};
+use crate::git::{attended, because, fetch};
 
 const ASKED: [&str; 6] = ["export-ignore", "export-subst", "eol", "ident", "filter", "working-tree-encoding"];
 /// The name of the filter of Git LFS.
@@ -52,7 +54,14 @@ pub(super) struct Attributes {
     index: TempDir,
     filtered: Vec<PathBuf>,
     substituted: Vec<PathBuf>,
-    large: Option<PathBuf>,
+    large: Option<Large>,
+}
+
+/// The files of Git LFS.
+#[derive(Debug)]
+struct Large {
+    first: PathBuf,
+    count: u64,
 }
 
 impl Attributes {
@@ -75,9 +84,24 @@ impl Attributes {
     }
 
     /// Has git write them, once the directories and all other files are there.
-    pub(super) fn write(&self, program: Program<'_>, into: &Path, commit: &str) -> HostResult<()> {
+    pub(super) fn write(
+        &self,
+        checkout: &Checkout<'_>,
+        program: Program<'_>,
+        into: &Path,
+        commit: &str,
+    ) -> HostResult<()> {
         if !self.filtered.is_empty() {
-            program::run(self.through_filters(program, into), &lines(&self.filtered))?;
+            let (total, mut begun) = (self.large.as_ref().map_or(0, |large| large.count), 0);
+            let heard = &mut |line: &str| {
+                // What it has already it does not tell of.
+                if line.starts_with("Downloading ") {
+                    begun += 1;
+                    (checkout.progress)(Progress { done: begun, total, unit: "files of Git LFS" });
+                }
+            };
+            let filters = self.through_filters(program, into);
+            attended::run(filters, &lines(&self.filtered), &checkout.host.interruption, heard)?;
         }
         for paths in self.substituted.chunks(PATHS) {
             let mut archive = program.git(&["--literal-pathspecs", "archive", "--format=tar", commit, "--"]);
@@ -144,7 +168,8 @@ impl Attributes {
             How::Substituted => self.substituted.push(entry.path.to_owned()),
             How::Filtered => self.filtered.push(entry.path.to_owned()),
             How::Large => {
-                self.large.get_or_insert_with(|| entry.path.to_owned());
+                let first = || Large { first: entry.path.to_owned(), count: 0 };
+                self.large.get_or_insert_with(first).count += 1;
                 self.filtered.push(entry.path.to_owned());
             }
         }
@@ -152,7 +177,7 @@ impl Attributes {
     }
 
     fn refuse_large_without_lfs(&self, program: Program<'_>) -> HostResult<()> {
-        let Some(path) = &self.large else { return Ok(()) };
+        let Some(Large { first: path, .. }) = &self.large else { return Ok(()) };
         let mut version = program.prepare("git-lfs");
         version.arg("version");
         program::run(version, b"").map(|_| ()).map_err(|source| without_lfs(path, source))

@@ -115,7 +115,7 @@ impl Checkout<'_> {
         };
         make_directories(into, &list, &left)?;
         if let Some(by_git) = &by_git {
-            by_git.write(program, into, &commit.to_string())?;
+            by_git.write(self, program, into, &commit.to_string())?;
         }
         let by_git = by_git.as_ref().map_or(0, Attributes::count);
         let taken = left.entries.iter().flatten().count();

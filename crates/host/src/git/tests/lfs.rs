@@ -1,13 +1,15 @@
 //! Files in Git LFS, by the real git-lfs, from every kind of place that keeps them.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::*;
+use crate::Interruption;
 
 const MODEL: &str = "weights and more weights\n";
 
@@ -126,8 +128,36 @@ fn lfsconfig_says_who_keeps_them() {
     let (address, server) = serve(&scene.work(), 2);
     let revision = scene.with_model(&format!("[lfs]\n\turl = http://{address}/shop\n"));
     scene.host.fetch(&scene.mirror(), &scene.published(), &|_| {}).unwrap();
-    scene.assert_model(&revision, "first");
+    let told = Mutex::new(Vec::new());
+    let into = scene.root.path().join("told");
+    scene.checkout_into(&revision, &into, &|progress| told.lock().unwrap().push(progress)).unwrap();
+    assert_eq!(told.lock().unwrap()[0], Progress { done: 1, total: 1, unit: "files of Git LFS" });
+    // From now on the mirror has them.
     server.join().unwrap();
+    scene.assert_model(&revision, "first");
+}
+
+#[test]
+fn a_server_that_says_nothing_can_be_interrupted() {
+    let mut scene = Scene::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let revision = scene.with_model(&format!("[lfs]\n\turl = http://{address}/shop\n"));
+    scene.host.fetch(&scene.mirror(), &scene.published(), &|_| {}).unwrap();
+    let (sender, received) = watch::channel(None);
+    scene.host.interruption = Interruption::reading(received);
+    let server = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        connection.read_exact(&mut [0]).unwrap();
+        sender.send(Some("SIGTERM")).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        // Until nobody is there any more.
+        connection.read_to_end(&mut Vec::new()).map_err(|error| error.kind())
+    });
+    let error = scene.checkout(&revision).unwrap_err();
+    assert!(matches!(error, HostError::Interrupted(_)), "{error:?}");
+    let over = server.join().unwrap();
+    assert!(matches!(over, Ok(_) | Err(ErrorKind::ConnectionReset)), "it still waits: {over:?}");
 }
 
 #[test]
