@@ -3,6 +3,7 @@
 mod accounts;
 mod commands;
 mod cron;
+mod large_files;
 mod live;
 mod loaded;
 mod nginx;
@@ -72,7 +73,8 @@ pub fn service_problems(host: &dyn Host, layout: &Layout, config: &Config) -> Ve
     problems
 }
 
-/// What would keep the Python environment and the front ends from being built.
+/// What would keep the revision's files from being written, or its Python environment and front ends from being
+/// built.
 pub fn builder_problems(cx: &Context<'_>) -> Vec<Problem> {
     // Python and node take a moment each to say what they are.
     let (venv, frontends) = thread::scope(|scope| {
@@ -81,10 +83,10 @@ pub fn builder_problems(cx: &Context<'_>) -> Vec<Problem> {
         (venv.join(), frontends)
     });
     let venv = venv.unwrap_or_else(|panic| resume_unwind(panic));
-    venv.into_iter()
-        .chain(frontends)
-        .map(|error| Problem { what: error.in_one_line(), help: error.help() })
-        .collect()
+    let large_files = large_files::problem(cx).unwrap_or_else(|error| Some(error.into()));
+    let built = venv.into_iter().chain(frontends);
+    let built = built.map(|error| Problem { what: error.in_one_line(), help: error.help() });
+    built.chain(large_files).collect()
 }
 
 fn places(host: &dyn Host, layout: &Layout, _: &Config, problems: &mut Vec<Problem>) -> HostResult<()> {

@@ -90,7 +90,8 @@ fn what_keeps_the_builders_from_building_is_told_all_at_once() {
             .file("requirements.txt", "Django")
             .file("frontend/package.json", r#"{"engines": {"node": ">=22"}}"#)
             .file("admin/package.json", "{}")
-            .file("admin/yarn.lock", ""),
+            .file("admin/yarn.lock", "")
+            .file(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text"),
     );
     scene.host.install("python3", "/usr/bin/python3");
     let about = r#"{"executable": "/usr/bin/python3.11", "version": "3.11.7", "build": "", "platform": "x", "pip": "24.0"}"#;
@@ -111,9 +112,12 @@ fn what_keeps_the_builders_from_building_is_told_all_at_once() {
             "node >=22 is wanted (engines.node), and node here is v20.20.2",
             "there is no npm on this server, and the front end needs it",
             &format!("the prebuilt bundle /srv/shop/shared/bundle-{REVISION}.tar.gz does not exist"),
+            "the repository keeps files in Git LFS, and there is no `git-lfs` here",
         ]
     );
     assert!(found.iter().all(|problem| problem.help.is_some()));
+    scene.host.install("git-lfs", "/usr/bin/git-lfs");
+    assert_eq!(builder_problems(&scene.context("preflight")).len(), 4);
 }
 
 #[test]
