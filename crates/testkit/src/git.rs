@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use release_core::event::Progress;
 use release_core::host::{CheckedOut, Files, FindError, Git, HostError, HostResult, Written};
 use release_core::revision::Revision;
@@ -174,7 +175,7 @@ impl Git for FakeHost {
         Ok(Written { files, taken, cloned: 0 })
     }
 
-    fn tidy(&self, mirror: &Path) -> HostResult<()> {
+    fn tidy(&self, mirror: &Path, _: Timestamp) -> HostResult<()> {
         self.ask("tidy", mirror)
     }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::{HostError, HostResult};
 use crate::event::Progress;
 use crate::revision::Revision;
@@ -32,8 +34,9 @@ pub trait Git {
         like: Option<&CheckedOut>,
         progress: &dyn Fn(Progress),
     ) -> HostResult<Written>;
-    /// Puts together the packs that many fetches left; quick where there are few.
-    fn tidy(&self, mirror: &Path) -> HostResult<()>;
+    /// Puts together the packs that many fetches left, quick where there are few, and forgets the files of Git LFS
+    /// that no checkout since `needed_since` has needed.
+    fn tidy(&self, mirror: &Path, needed_since: Timestamp) -> HostResult<()>;
     /// Removes from a tree whatever was not checked out.
     fn strip(&self, tree: &CheckedOut) -> HostResult<()>;
     /// The first line of a commit's message.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use git2::{ErrorCode, Repository};
+use jiff::Timestamp;
 use release_core::event::Progress;
 use release_core::host::{CheckedOut, FindError, Git, HostError, HostResult, Written};
 use release_core::revision::Revision;
@@ -64,8 +65,8 @@ impl Git for UnixHost {
         checkout::checkout(self, repository, revision, into, spare, like, progress)
     }
 
-    fn tidy(&self, mirror: &Path) -> HostResult<()> {
-        tidy::tidy(self, mirror)
+    fn tidy(&self, mirror: &Path, needed_since: Timestamp) -> HostResult<()> {
+        tidy::tidy(self, mirror, needed_since.into())
     }
 
     fn strip(&self, tree: &CheckedOut) -> HostResult<()> {

@@ -63,7 +63,7 @@ impl Step for Prune {
             notes.push(format!("freed {} MB of the cache", freed.div_ceil(1_000_000)));
         }
         warn_of(cx, forget_gone(cx));
-        warn_of(cx, cx.host.tidy(&cx.run.layout.repo()));
+        warn_of(cx, tidy(cx));
         notes.extend(found.in_use.iter().map(|(release, pids)| in_use(release, pids)));
         notes.extend(garbage.in_use.iter().map(|entry| in_use(entry.path.display(), &entry.pids)));
         if notes.is_empty() {
@@ -137,14 +137,22 @@ fn remove_leftovers(cx: &Context<'_>) -> HostResult<()> {
 /// is a release from before it.
 fn forget_gone(cx: &Context<'_>) -> HostResult<()> {
     let layout = &cx.run.layout;
-    let Some(oldest) = cx.host.list(&layout.releases())?.iter().find_map(|path| release_at(path)) else {
-        return Ok(());
-    };
+    let Some(oldest) = oldest(cx)? else { return Ok(()) };
     let mut known = cx.host.list(parent(&layout.log_dir(&oldest)))?;
     let records = cx.host.list(parent(&layout.release_record(&oldest)))?;
     known.extend(records.iter().map(|record| record.with_extension("")));
     let mut gone = known.iter().filter_map(|path| release_at(path)).filter(|release| *release < oldest);
     gone.try_for_each(|release| forget(cx, &release))
+}
+
+/// What the mirror keeps for releases that are gone, goes.
+fn tidy(cx: &Context<'_>) -> HostResult<()> {
+    let oldest = oldest(cx)?.map_or_else(|| cx.run.release().created_at(), |oldest| oldest.created_at());
+    cx.host.tidy(&cx.run.layout.repo(), oldest)
+}
+
+fn oldest(cx: &Context<'_>) -> HostResult<Option<ReleaseId>> {
+    Ok(cx.host.list(&cx.run.layout.releases())?.iter().find_map(|path| release_at(path)))
 }
 
 fn parent(path: &Path) -> &Path {

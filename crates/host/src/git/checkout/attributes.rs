@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use release_core::event::Progress;
-use release_core::host::{HostError, HostResult};
+use release_core::host::HostResult;
 use tempfile::TempDir;
 
 use super::Checkout;
+use super::large::Large;
 use super::list::{Entry, List, Mode};
 use crate::files::failed;
 use crate::git::program::{self, Program};
-use crate::git::{attended, because, fetch};
+use crate::git::{attended, fetch};
 
 const ASKED: [&str; 6] = ["export-ignore", "export-subst", "eol", "ident", "filter", "working-tree-encoding"];
 /// The name of the filter of Git LFS.
@@ -57,13 +58,6 @@ pub(super) struct Attributes {
     large: Option<Large>,
 }
 
-/// The files of Git LFS.
-#[derive(Debug)]
-struct Large {
-    first: PathBuf,
-    count: u64,
-}
-
 impl Attributes {
     /// Takes from `list` what is ignored and what git has to write; `tree` is its id.
     pub(super) fn take(program: Program<'_>, tree: &str, list: &mut List) -> HostResult<Self> {
@@ -74,7 +68,7 @@ impl Attributes {
         program::run(read, b"")?;
         let hows = found.ask(program, list)?;
         found.sort(list, &hows);
-        found.refuse_large_without_lfs(program)?;
+        found.large.iter().try_for_each(|large| large.refuse_without_lfs(program))?;
         Ok(found)
     }
 
@@ -92,7 +86,7 @@ impl Attributes {
         commit: &str,
     ) -> HostResult<()> {
         if !self.filtered.is_empty() {
-            let (total, mut begun) = (self.large.as_ref().map_or(0, |large| large.count), 0);
+            let (total, mut begun) = (self.large.as_ref().map_or(0, Large::count), 0);
             let heard = &mut |line: &str| {
                 // What it has already it does not tell of.
                 if line.starts_with("Downloading ") {
@@ -103,6 +97,7 @@ impl Attributes {
             let filters = self.through_filters(program, into);
             attended::run(filters, &lines(&self.filtered), &checkout.host.interruption, heard)?;
         }
+        self.large.iter().for_each(|large| large.note_use(program.repository));
         for paths in self.substituted.chunks(PATHS) {
             let mut archive = program.git(&["--literal-pathspecs", "archive", "--format=tar", commit, "--"]);
             archive.args(paths);
@@ -168,25 +163,12 @@ impl Attributes {
             How::Substituted => self.substituted.push(entry.path.to_owned()),
             How::Filtered => self.filtered.push(entry.path.to_owned()),
             How::Large => {
-                let first = || Large { first: entry.path.to_owned(), count: 0 };
-                self.large.get_or_insert_with(first).count += 1;
+                self.large.get_or_insert_with(|| Large::at(entry.path)).add(entry.id);
                 self.filtered.push(entry.path.to_owned());
             }
         }
         false
     }
-
-    fn refuse_large_without_lfs(&self, program: Program<'_>) -> HostResult<()> {
-        let Some(Large { first: path, .. }) = &self.large else { return Ok(()) };
-        let mut version = program.prepare("git-lfs");
-        version.arg("version");
-        program::run(version, b"").map(|_| ()).map_err(|source| without_lfs(path, source))
-    }
-}
-
-fn without_lfs(path: &Path, source: HostError) -> HostError {
-    let what = format!("{} is kept in Git LFS, and `git-lfs` does not run here", path.display());
-    because(what, Some("apt install git-lfs".to_owned()), source)
 }
 
 fn lines<'a>(paths: impl IntoIterator<Item = &'a PathBuf>) -> Vec<u8> {

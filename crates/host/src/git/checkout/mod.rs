@@ -2,6 +2,7 @@
 
 mod attributes;
 mod blobs;
+mod large;
 mod like;
 mod list;
 pub(super) mod mapped;

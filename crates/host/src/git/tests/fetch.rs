@@ -96,7 +96,7 @@ fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
     scene.fetch().unwrap();
     let packs = || fs::read_dir(scene.mirror().join("objects/pack")).unwrap().flatten();
     let packs = || packs().filter(|file| file.path().extension() == Some(OsStr::new("pack"))).count();
-    scene.host.tidy(&scene.mirror()).unwrap();
+    scene.host.tidy(&scene.mirror(), Timestamp::now()).unwrap();
     assert_eq!(packs(), 1);
     let config = scene.mirror().join("config");
     // As git counts; its own limit is 50.
@@ -106,7 +106,7 @@ fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
         scene.fetch().unwrap();
     }
     assert_eq!(packs(), 3);
-    scene.host.tidy(&scene.mirror()).unwrap();
+    scene.host.tidy(&scene.mirror(), Timestamp::now()).unwrap();
     assert_eq!(packs(), 1);
     assert_eq!(scene.host.subject(&scene.mirror(), &first).unwrap(), "first");
 }

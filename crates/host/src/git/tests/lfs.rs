@@ -191,3 +191,30 @@ fn what_nobody_keeps_is_named_and_never_written_as_a_pointer() {
     assert!(error.contains("model.bin"), "{error}");
     assert!(!into.join("model.bin").exists());
 }
+
+#[test]
+fn the_mirror_keeps_what_checkouts_have_needed_lately() {
+    let scene = Scene::new();
+    let first = scene.with_model("");
+    fs::write(scene.work().join("model.bin"), "other weights\n").unwrap();
+    let second = scene.commit("second");
+    let bare = scene.root.path().join("shop.git");
+    scene.git(&["init", "-q", "--bare", bare.to_str().unwrap()]);
+    scene.git(&["remote", "add", "production", bare.to_str().unwrap()]);
+    scene.git(&["push", "-q", "production", "main"]);
+    scene.host.fetch(&scene.mirror(), bare.to_str().unwrap(), &|_| {}).unwrap();
+    let kept = || {
+        let lines = scene.git(&["lfs", "ls-files", "--all", "--long"]);
+        let names = lines.lines().map(|line| line.split(' ').next().unwrap().to_owned());
+        names.filter(|name| tidy::large_file(&scene.mirror(), name).unwrap().exists()).count()
+    };
+    scene.checkout(&first).unwrap();
+    scene.checkout(&second).unwrap();
+    assert_eq!(kept(), 2);
+    let (before, again) = (Timestamp::now(), scene.root.path().join("again"));
+    scene.checkout_into(&first, &again, &|_| {}).unwrap();
+    scene.host.tidy(&scene.mirror(), before).unwrap();
+    assert_eq!(kept(), 1);
+    fs::remove_dir_all(bare.join("lfs")).unwrap();
+    scene.assert_model(&first, "from the mirror");
+}
