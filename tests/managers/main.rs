@@ -13,6 +13,7 @@ mod busy;
 #[path = "../services/celery.rs"]
 mod celery;
 mod container;
+mod generated;
 mod ladder;
 #[path = "../services/load.rs"]
 mod load;

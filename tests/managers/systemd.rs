@@ -285,7 +285,7 @@ fn a_start_of_a_users_systemd_follows_the_order_of_release_yml() {
     drop(container);
 }
 
-fn wait_for_shop(container: &Container) {
+pub(crate) fn wait_for_shop(container: &Container) {
     wait_until("shop has a systemd", LIMIT, || {
         container.says(&["ls", "/run/user/1000/systemd"]).contains("private")
     });

@@ -1,10 +1,12 @@
 //! What starts the app when the machine does: each generated file, read by the program that it is for.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::cron::daemon::daemon;
 use crate::support::wait_until;
 use crate::support_proxies::{Site, all};
 
@@ -109,6 +111,25 @@ fn the_line_for_cron_starts_the_app_in_crons_bare_environment() {
     assert!(site.answers(), "{log}");
     assert!(log.contains("is live"), "{log}");
     site.stop();
+}
+
+#[test]
+fn cron_itself_starts_the_app_at_a_boot() {
+    if !all() {
+        return;
+    }
+    let site = deployed();
+    site.stop();
+    let (spool, crontab) = (site.directory().join("spool"), site.generate("cron"));
+    fs::create_dir(&spool).unwrap();
+    fs::copy(crontab, spool.join("root")).unwrap();
+    // cron reads no crontab that others may write.
+    fs::set_permissions(spool.join("root"), fs::Permissions::from_mode(0o600)).unwrap();
+    let cron = site.run(daemon(site.directory()));
+    wait_until("the app answers", LIMIT, || site.answers());
+    // In cron's own process namespace, which ends with it.
+    drop(cron);
+    wait_until("all has ended", LIMIT, || !site.runs());
 }
 
 #[test]

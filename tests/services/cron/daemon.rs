@@ -1,25 +1,27 @@
 //! One true run by a real cron daemon; it takes up to two minutes.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::server::Server;
-use crate::support::Running;
 use crate::support::wait_until;
 
-/// cron in namespaces of its own: with the crontabs of the test, and without the machine's jobs.
-fn daemon(server: &Server) -> Running {
+/// cron in namespaces of its own: with the crontabs in `spool` of `directory`, and without the machine's jobs.
+/// It begins as at a boot.
+pub(crate) fn daemon(directory: &Path) -> Command {
     let script = "mount --bind \"$0/spool\" /var/spool/cron/crontabs && mount --bind \"$0/none\" /etc/cron.d && \
          mount --bind \"$0/none.crontab\" /etc/crontab && mount -t tmpfs none /run && exec cron -f";
-    fs::create_dir_all(server.at("none")).unwrap();
-    fs::write(server.at("none.crontab"), "").unwrap();
+    assert!(rustix::process::geteuid().is_root(), "only root may start a cron daemon: run this as root");
+    fs::create_dir_all(directory.join("none")).unwrap();
+    fs::write(directory.join("none.crontab"), "").unwrap();
     let mut command = Command::new("unshare");
     command
         .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script])
-        .arg(server.at(""))
+        .arg(directory)
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    server.run(command)
+    command
 }
 
 #[test]
@@ -27,12 +29,11 @@ fn cron_itself_runs_the_entry_of_the_active_release() {
     if std::env::var_os("RELEASE_TEST_ALL").is_none() {
         return;
     }
-    assert!(rustix::process::geteuid().is_root(), "only root may start a cron daemon: run this as root");
     let server = Server::new();
     let entry = |name: &str| format!("  - {{at: \"* * * * *\", run: sh job.sh {name}, name: {name}}}\n");
     server.commit(&entry("first"), "");
     server.release(&["deploy", "main"]).exits(0);
-    let _daemon = daemon(&server);
+    let _daemon = server.run(daemon(&server.at("")));
     let ran = |name: &str| server.ran().iter().any(|words| words[0] == name);
     wait_until("cron runs the entry", Duration::from_secs(130), || ran("first"));
     server.commit(&entry("second"), "");

@@ -1,6 +1,6 @@
 //! Entries of cron: real deploys, the real `crontab`, and lines run as cron runs them.
 
-mod daemon;
+pub(crate) mod daemon;
 mod server;
 
 use std::fs;
