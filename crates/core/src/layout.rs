@@ -246,6 +246,11 @@ impl Layout {
         self.draining_programs().join(format!("{program}.json"))
     }
 
+    /// What programs of this machine said of their versions.
+    pub fn versions(&self) -> PathBuf {
+        self.state().join("versions.json")
+    }
+
     /// All that the runs of a release told, in plain lines.
     pub fn run_log(&self, release: &ReleaseId) -> PathBuf {
         self.log_dir(release).join("run.log")

@@ -312,6 +312,43 @@ fn what_was_told_once_is_not_asked_again_but_a_failure_is() {
 }
 
 #[test]
+fn a_program_is_asked_for_its_version_again_when_its_file_is_another() {
+    let (root, host) = testing::host();
+    let program = root.path().join("git");
+    let git = host.find_program("git").unwrap();
+    fs::copy(&git, &program).unwrap();
+    let asked = Command::new(&program, root.path()).args(["--version"]);
+    let told = |host: &UnixHost| host.inquire(&asked).unwrap().1;
+    let fresh = || UnixHost::new(host.layout.clone()).unwrap();
+    let place = host.layout.versions();
+    let version = told(&fresh());
+    assert!(version[0].starts_with("git version") && !place.exists(), "a root that is none stays as it is");
+    fs::create_dir_all(host.layout.state()).unwrap();
+    told(&fresh());
+    let remembered = fs::read_to_string(&place).unwrap();
+    fs::write(&place, remembered.replace("git version", "remembered")).unwrap();
+    assert!(told(&fresh())[0].starts_with("remembered"));
+    fs::copy(&git, &program).unwrap();
+    assert_eq!(told(&fresh()), version);
+    fs::write(&place, "{").unwrap();
+    assert_eq!(told(&fresh()), version);
+}
+
+#[test]
+fn what_a_script_says_of_its_version_is_not_remembered() {
+    let (root, host) = testing::host();
+    fs::create_dir_all(host.layout.state()).unwrap();
+    let program = root.path().join("node");
+    for version in ["v20", "v22"] {
+        fs::write(&program, format!("#!/bin/sh\necho {version}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let host = UnixHost::new(host.layout.clone()).unwrap();
+        let asked = Command::new(&program, root.path()).args(["--version"]);
+        assert_eq!(host.inquire(&asked).unwrap().1, [version]);
+    }
+}
+
+#[test]
 fn children_are_those_of_the_process_itself() {
     let (root, host) = testing::host();
     let script = "sleep 60 & sh -c 'sleep 60 & wait' & wait";
