@@ -10,6 +10,8 @@ pub(crate) struct Row {
     pub(crate) pass: Pass,
     /// How it ends open websockets, if it has any.
     pub(crate) websockets: Option<End>,
+    /// `stop`, for a release that is left with requests in flight.
+    pub(crate) stop: &'static str,
     /// Whether it finishes what is in flight when it is asked to end.
     pub(crate) finishes: bool,
     pub(crate) quick: bool,
@@ -22,10 +24,17 @@ impl Row {
     }
 }
 
-const PLAIN: Row =
-    Row { name: "", command: "", pass: Pass::Http, websockets: None, finishes: true, quick: false };
+const PLAIN: Row = Row {
+    name: "",
+    command: "",
+    pass: Pass::Http,
+    websockets: None,
+    stop: "{wait: 14s}",
+    finishes: true,
+    quick: false,
+};
 
-pub(crate) const ROWS: [Row; 12] = [
+pub(crate) const ROWS: [Row; 13] = [
     Row { name: "gunicorn sync", command: "gunicorn app -w 3 --bind unix:$SOCKET", ..PLAIN },
     Row {
         name: "gunicorn gthread",
@@ -61,8 +70,15 @@ pub(crate) const ROWS: [Row; 12] = [
     },
     Row {
         name: "hypercorn",
-        command: "hypercorn -w 2 -b unix:$SOCKET app:asgi",
+        command: "hypercorn -b unix:$SOCKET app:asgi",
         websockets: Some(End::Told(1011)),
+        ..PLAIN
+    },
+    Row {
+        name: "hypercorn, 2 workers",
+        command: "hypercorn -w 2 --graceful-timeout 9 -b unix:$SOCKET app:asgi",
+        websockets: Some(End::Told(1011)),
+        stop: "[HUP 0s, TERM 14s]",
         ..PLAIN
     },
     Row {

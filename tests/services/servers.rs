@@ -15,7 +15,7 @@ use crate::websocket::{End, Websocket};
 const USUAL: &str = "    health: {settle: 100ms, warm_up: 4}\n";
 
 /// Far less than a request in flight takes: what then happens to it is the server's doing.
-const IMPATIENT: &str = "    drain: 200ms\n    stop: {wait: 14s}\n";
+const IMPATIENT: &str = "    drain: 200ms\n";
 
 #[test]
 fn no_server_loses_a_request() {
@@ -57,7 +57,7 @@ fn switch_under_load(site: &Site, row: &Row, switches: usize) -> Report {
 
 /// Leaves a generation while long requests and websockets are open.
 fn leave_busy(site: &Site, row: &Row) -> String {
-    site.configure(row.command, &format!("{USUAL}{IMPATIENT}"));
+    site.configure(row.command, &format!("{USUAL}{IMPATIENT}    stop: {}\n", row.stop));
     site.switch();
     let nginx = site.nginx(row.pass);
     let left = site.current();

@@ -67,7 +67,7 @@ fn service(key: String, value: Value, path: &[String], report: &mut Report<'_>) 
     }
     let usual = Health { protocol: server.protocol(&words), settle: handover.settle(), ..Health::default() };
     let health = health(fields.value("health").unwrap_or_default(), fields.at("health"), usual, report);
-    let drain = fields.take("drain", report).unwrap_or(server.drain());
+    let drain = fields.take("drain", report).unwrap_or(server.drain(&words));
     let stop = fields.value("stop").map(|value| stop(value, fields.at("stop"), report));
     let optional = fields.take("optional", report).unwrap_or(false);
     let env = env(&mut fields, report);

@@ -82,14 +82,19 @@ impl Server {
     }
 
     /// Whether it answers what it has accepted before it ends, once it is asked to end.
-    fn finishes(self) -> bool {
-        !matches!(self, Server::Daphne | Server::Other)
+    fn finishes<T: AsRef<str>>(self, words: &[T]) -> bool {
+        match self {
+            Server::Daphne | Server::Other => false,
+            // It ends all of its workers as soon as one has nothing to do.
+            Server::Hypercorn => !has_several_workers(words),
+            Server::Gunicorn | Server::Uvicorn | Server::Granian | Server::Uwsgi => true,
+        }
     }
 
     /// How long its socket may take to fall quiet before it is asked to end all the same. One
     /// that cuts requests off gets more: its long ones have only this time.
-    pub fn drain(self) -> Wait {
-        Wait::seconds(if self.finishes() { 10 } else { 30 })
+    pub fn drain<T: AsRef<str>>(self, words: &[T]) -> Wait {
+        Wait::seconds(if self.finishes(words) { 10 } else { 30 })
     }
 
     /// Whether it may find `$SOCKET` without a word of it in its command: in the environment, or by
@@ -116,6 +121,17 @@ fn has<T: AsRef<str>>(words: &[T], option: &str) -> bool {
     words.iter().map(AsRef::as_ref).any(|word| {
         let rest = word.strip_prefix(option);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    })
+}
+
+/// Whether `-w 2`, `-w2`, `--workers 2` or `--workers=$CORES` says so.
+fn has_several_workers<T: AsRef<str>>(words: &[T]) -> bool {
+    let words = words.iter().map(AsRef::as_ref);
+    let (before, after) = (words.clone(), words.skip(1).map(Some).chain([None]));
+    before.zip(after).any(|(word, next)| {
+        let joined = || word.strip_prefix("--workers=").or_else(|| word.strip_prefix("-w"));
+        let count = if matches!(word, "-w" | "--workers") { next } else { joined() };
+        count.is_some_and(|count| !matches!(count, "0" | "1"))
     })
 }
 

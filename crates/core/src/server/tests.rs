@@ -89,10 +89,17 @@ fn servers_that_need_nothing_get_nothing() {
 
 #[test]
 fn who_cuts_requests_off_is_waited_for_longer() {
-    assert_eq!(of("gunicorn a").drain(), Wait::seconds(10));
-    assert_eq!(of("uwsgi -s a").drain(), Wait::seconds(10));
-    assert_eq!(of("daphne a").drain(), Wait::seconds(30));
-    assert_eq!(of("node a").drain(), Wait::seconds(30));
+    let drain = |command: &str| of(command).drain(&words(command));
+    for command in
+        ["gunicorn a -w 2", "uwsgi -s a", "hypercorn a", "hypercorn -w 1 a", "hypercorn --workers=1 a"]
+    {
+        assert_eq!(drain(command), Wait::seconds(10), "{command}");
+    }
+    let several =
+        ["hypercorn -w 2 a", "hypercorn -w4 a", "hypercorn a --workers 3", "hypercorn --workers=$CORES a"];
+    for command in ["daphne a", "node a"].into_iter().chain(several) {
+        assert_eq!(drain(command), Wait::seconds(30), "{command}");
+    }
 }
 
 #[test]
