@@ -4,13 +4,15 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use crate::load::Load;
-use crate::site::Site;
+use crate::site::{Pass, Site};
 use crate::support::{Client, times, wait_until};
 use crate::support_proxies::all;
 
 const GUNICORN: &str = "gunicorn app -w 2 --threads 4 --bind unix:$SOCKET";
 const UVICORN: &str = "uvicorn app:asgi --uds $SOCKET";
 const DAPHNE: &str = "daphne -u $SOCKET app:asgi";
+const UWSGI: &str =
+    "uwsgi --http-socket $SOCKET --virtualenv $VIRTUAL_ENV --module app --processes 2 --threads 4";
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// A port that nobody has just now.
@@ -32,8 +34,13 @@ fn a_port_loses_nothing_while_releases_change_behind_it() {
     let switches = times("RELEASE_TEST_SWITCHES", if all() { 10 } else { 3 });
     let (site, address) = (Site::of("servers"), free());
     println!("| server | switches | requests | orders | failed | wrong release | lost | doubled |");
-    let commands = [("gunicorn gthread", GUNICORN), ("uvicorn", UVICORN), ("daphne", DAPHNE)];
-    for (name, command) in commands.into_iter().take(if all() { 3 } else { 1 }) {
+    let commands = [
+        ("gunicorn gthread", GUNICORN),
+        ("uvicorn", UVICORN),
+        ("daphne", DAPHNE),
+        ("uWSGI, http-socket", UWSGI),
+    ];
+    for (name, command) in commands.into_iter().take(if all() { commands.len() } else { 1 }) {
         site.configure(command, &held(address));
         site.switch();
         let load = Load::without_keep_alive(address, &site.root);
@@ -45,6 +52,22 @@ fn a_port_loses_nothing_while_releases_change_behind_it() {
         report.assert_flawless(switches);
         site.assert_tidy();
     }
+    site.stop();
+}
+
+#[test]
+fn a_port_passes_the_uwsgi_protocol_on() {
+    let switches = times("RELEASE_TEST_SWITCHES", if all() { 10 } else { 2 });
+    let (site, address) = (Site::of("servers"), free());
+    site.configure(&UWSGI.replace("--http-socket", "--socket"), &held(address));
+    site.switch();
+    let nginx = site.nginx_before("port", &address.to_string(), Pass::Uwsgi);
+    let load = Load::start(nginx.address, &site.root);
+    (0..switches).for_each(|_| drop(site.switch()));
+    let report = load.stop();
+    println!("| uWSGI, uwsgi protocol, behind nginx | {report} |");
+    report.assert_flawless(switches);
+    site.assert_tidy();
     site.stop();
 }
 

@@ -125,15 +125,17 @@ impl Site {
     /// nginx in front of one service of `current`.
     pub(crate) fn nginx_of(&self, service: &str, pass: Pass) -> Nginx {
         let socket = self.root.join(format!("current/run/{service}.sock"));
-        let socket = socket.display();
+        self.nginx_before(service, &format!("unix:{}", socket.display()), pass)
+    }
+
+    /// nginx in front of what listens at `upstream`; `name` tells it from others.
+    pub(crate) fn nginx_before(&self, name: &str, upstream: &str, pass: Pass) -> Nginx {
         let location = match pass {
-            Pass::Http => format!("proxy_pass http://unix:{socket}; proxy_set_header Host $host;"),
-            Pass::Uwsgi => format!("uwsgi_pass unix:{socket}; {}", uwsgi_params()),
+            Pass::Http => format!("proxy_pass http://{upstream}; proxy_set_header Host $host;"),
+            Pass::Uwsgi => format!("uwsgi_pass {upstream}; {}", uwsgi_params()),
         };
-        Nginx::with_locations(
-            &self.directory.path().join(format!("nginx-{service}")),
-            &format!("location / {{ {location} }}"),
-        )
+        let directory = self.directory.path().join(format!("nginx-{name}"));
+        Nginx::with_locations(&directory, &format!("location / {{ {location} }}"))
     }
 
     /// Where the proxy finds the service.
