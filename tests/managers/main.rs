@@ -17,6 +17,7 @@ mod generated;
 mod ladder;
 #[path = "../services/load.rs"]
 mod load;
+mod notify;
 mod order;
 mod packages;
 mod reloads;

@@ -76,9 +76,9 @@ impl Server {
         matches!(self, Server::Gunicorn | Server::Uwsgi).then_some("HUP")
     }
 
-    /// Whether it says that it is up to a systemd that waits for that.
+    /// Whether it says that it is up to a systemd that waits for that: uWSGI once its master has loaded the app.
     pub fn notifies(self) -> bool {
-        self == Server::Gunicorn
+        matches!(self, Server::Gunicorn | Server::Uwsgi)
     }
 
     /// Whether it answers what it has accepted before it ends, once it is asked to end.
