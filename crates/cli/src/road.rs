@@ -83,7 +83,7 @@ fn stand_in(state: &State, previous: &Generation, target: &Generation) -> Genera
 }
 
 /// How the process manager calls us: `release exec --root …`.
-fn door(layout: &Layout) -> Result<Vec<String>, Error> {
+pub(crate) fn door(layout: &Layout) -> Result<Vec<String>, Error> {
     let own = own_path::find()?;
     let root = layout.root().display().to_string();
     Ok(vec![own.display().to_string(), "exec".to_owned(), "--root".to_owned(), root])

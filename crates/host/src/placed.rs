@@ -55,6 +55,11 @@ pub(crate) fn latest_first(placed: Vec<Placed>) -> Vec<Vec<Placed>> {
     by_order.into_values().rev().collect()
 }
 
+/// Their names.
+pub(crate) fn programs(placed: &[Placed]) -> Vec<String> {
+    placed.iter().map(|placed| placed.program.clone()).collect()
+}
+
 impl UnixHost {
     /// Everything that is written down.
     pub(crate) fn all_placed(&self) -> HostResult<Vec<Placed>> {

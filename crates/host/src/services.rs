@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use release_core::config::Manager;
-use release_core::host::{HostResult, Services};
+use release_core::host::{Before, HostResult, Services};
 use release_core::service::{Program, ProgramState};
 
 use crate::UnixHost;
@@ -25,8 +25,9 @@ pub(crate) trait ProcessManager {
     fn stop(&self, programs: &[String]) -> HostResult<()>;
     /// What it says of our programs; nothing when it does not run.
     fn states(&self) -> HostResult<Vec<ProgramState>>;
-    /// Stops all of our programs, which stay known, and itself if it is ours.
-    fn stop_all(&self) -> HostResult<()>;
+    /// Stops all of our programs, which stay known, and itself if it is ours. Those that are next to end
+    /// are told to `before`.
+    fn stop_all(&self, before: Before<'_>) -> HostResult<()>;
 }
 
 impl Services for UnixHost {
@@ -80,9 +81,9 @@ impl Services for UnixHost {
         Ok(known)
     }
 
-    fn stop_manager(&self) -> HostResult<()> {
+    fn stop_manager(&self, before: Before<'_>) -> HostResult<()> {
         let used = self.used_managers()?;
-        used.iter().try_for_each(|manager| self.manager(manager).stop_all())?;
+        used.iter().try_for_each(|manager| self.manager(manager).stop_all(before))?;
         self.forget_draining(&self.draining()?)
     }
 }

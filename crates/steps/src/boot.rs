@@ -11,6 +11,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 use crate::programs::{is_alive, programs};
 use crate::reload;
 use crate::retire;
+use crate::shutdown::Shutdown;
 
 /// Starts the new generation.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +68,9 @@ impl Step for Boot {
         retire::keep(cx.host, &run.generation)?;
         // A manager that does not run tells no states, but may know the programs all the same.
         let names = programs(run, &run.generation, &run.config).map(|(_, program)| program.name);
-        cx.host.stop(&names.collect::<Vec<_>>())?;
-        retire::stop_generation(cx.host, &run.layout, &run.generation)?;
+        let shutdown = Shutdown::of(cx);
+        shutdown.stop(&names.collect::<Vec<_>>())?;
+        retire::stop_generation(&shutdown, &run.generation)?;
         Ok(())
     }
 }

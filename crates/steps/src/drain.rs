@@ -12,6 +12,7 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 
 use crate::programs::{is_there, latest_first};
 use crate::retire::{self, RETIRE, stop_generation};
+use crate::shutdown::Shutdown;
 
 /// Ends every generation but the new one.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +105,8 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
     }
     let states = cx.host.states()?;
     let names: Vec<String> = old.iter().flat_map(|old| latest_first(cx, old, &states)).collect();
-    cx.host.begin_stop(&names)?;
+    let shutdown = Shutdown::of(cx);
+    shutdown.begin_stop(&names)?;
     let mut note = match quiet {
         Some(after) => format!("old generation quiet after {:.2} s", after.as_secs_f64()),
         None => "connections to the old generation stayed open, ended all the same".to_owned(),
@@ -112,7 +114,7 @@ fn end(cx: &Context<'_>, old: &[Generation]) -> Result<String, StepError> {
     let busy = wait_until_ended(cx, &names)?;
     for generation in old {
         if names_of(&busy, generation).next().is_none() {
-            stop_generation(cx.host, &cx.run.layout, generation)?;
+            stop_generation(&shutdown, generation)?;
         } else {
             cx.host.start(&[retirement(cx.run, generation, Duration::ZERO)])?;
         }

@@ -16,14 +16,17 @@ use release_core::step::{Context, Look, Outcome, Step, StepError, UndoPolicy};
 use crate::answer::log_tail;
 use crate::programs::{OldWorker, config_of, is_alive, is_there, old_workers, programs, stays_up};
 use crate::prove::prove;
-use crate::quiesce::{quiesce, takes_orders};
+use crate::quiesce::takes_orders;
 use crate::retire;
+use crate::shutdown::Shutdown;
 
 /// Passes the work on.
 #[derive(Clone, Copy, Debug)]
 pub struct HandOver;
 
 const NOTHING: &str = "there are no workers";
+/// For starts of the app, and for brokers that answer slowly.
+const PATIENCE: Duration = Duration::from_secs(40);
 /// How long a worker may wait for its queue at a time.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
@@ -56,14 +59,14 @@ impl Step for HandOver {
         }
         let (overlapping, replaced): (Vec<OldWorker>, Vec<OldWorker>) =
             old.into_iter().partition(|worker| worker.handover() == Handover::Overlap);
-        let quiet = quiesce(cx, &overlapping)?;
+        let shutdown = Shutdown::of(cx).patient(PATIENCE);
         let asked = names(&overlapping);
-        cx.host.begin_stop(&asked)?;
+        let quiet = shutdown.begin_stop(&asked)?;
         wait_until_idle_ones_ended(cx, asked.iter().filter(|name| !quiet.contains(name)))?;
         end_those_that_fetch(cx, &overlapping)?;
         for worker in &replaced {
             // What another one depends on ends after it.
-            cx.host.stop(std::slice::from_ref(&worker.name))?;
+            shutdown.stop(std::slice::from_ref(&worker.name))?;
         }
         start_replacements(cx)?;
         Ok(Outcome::Done)
@@ -71,8 +74,9 @@ impl Step for HandOver {
 
     fn undo(&self, cx: &Context<'_>) -> Result<(), StepError> {
         let own: Vec<String> = replacements(cx.run).map(|(_, program)| program.name).collect();
-        cx.host.stop(&own)?;
-        cx.host.begin_stop(&silenced(cx)?)?;
+        let shutdown = Shutdown::of(cx);
+        shutdown.stop(&own)?;
+        shutdown.begin_stop(&silenced(cx)?)?;
         match &cx.run.previous {
             Some(previous) => bring_back(cx, previous),
             None => Ok(()),
@@ -110,7 +114,8 @@ fn silenced(cx: &Context<'_>) -> Result<Vec<String>, StepError> {
     let mut old = old_workers(cx, &retire::states(cx)?);
     old.retain(|worker| {
         let previous = cx.run.previous.as_ref() == Some(&worker.generation);
-        let may_be_told = worker.handover() == Handover::Overlap && takes_orders(worker);
+        let may_be_told =
+            worker.handover() == Handover::Overlap && worker.service.as_ref().is_some_and(takes_orders);
         worker.alive && previous && may_be_told
     });
     Ok(names(&old))

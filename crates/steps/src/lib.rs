@@ -31,6 +31,7 @@ pub mod prune;
 
 pub mod cache;
 pub mod retire;
+pub mod shutdown;
 
 pub mod generate;
 

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use release_core::config::{Config, Handover, Service};
+use release_core::host::Host;
+use release_core::layout::Layout;
 use release_core::release::Generation;
 use release_core::release_record::ReleaseRecord;
 use release_core::run::Run;
@@ -148,7 +150,19 @@ pub(crate) fn services_of(cx: &Context<'_>, generation: &Generation) -> Vec<Serv
 
 /// The configuration of a generation, as its release's record has it.
 pub(crate) fn config_of(cx: &Context<'_>, generation: &Generation) -> Option<Config> {
+    recorded(cx.host, &cx.run.layout, generation)
+}
+
+/// Like [`config_of`].
+fn recorded(host: &dyn Host, layout: &Layout, generation: &Generation) -> Option<Config> {
     // A record that cannot be read must not keep anything from ending or coming back.
-    let record = ReleaseRecord::of_generation(cx.host, &cx.run.layout, generation).ok().flatten();
+    let record = ReleaseRecord::of_generation(host, layout, generation).ok().flatten();
     record.map(|record| record.config)
+}
+
+/// The service that runs as `program`, and the generation that it is of.
+pub(crate) fn service_of(host: &dyn Host, layout: &Layout, program: &str) -> Option<(Generation, Service)> {
+    let (name, generation) = Generation::of_program(program)?;
+    let services = recorded(host, layout, &generation)?.services;
+    Some((generation, services.into_iter().find(|service| service.name == name)?))
 }

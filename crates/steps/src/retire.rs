@@ -6,6 +6,8 @@ use release_core::release::Generation;
 use release_core::service::{ProgramState, programs_of};
 use release_core::step::Context;
 
+use crate::shutdown::Shutdown;
+
 /// The name, in the place of a service's, of the program that ends a warm generation later on.
 pub const RETIRE: &str = "retire";
 
@@ -23,15 +25,15 @@ pub(crate) fn states(cx: &Context<'_>) -> HostResult<Vec<ProgramState>> {
 /// Stops the processes of `generation` and removes its sockets; fine when there are none left.
 ///
 /// The program that retires it is left alone: it may be the one that asks.
-pub fn stop_generation(host: &dyn Host, layout: &Layout, generation: &Generation) -> HostResult<()> {
+pub fn stop_generation(shutdown: &Shutdown<'_>, generation: &Generation) -> HostResult<()> {
     let retire = generation.program(RETIRE);
-    let states = host.states()?;
+    let states = shutdown.host.states()?;
     let names: Vec<String> = programs_of(&states, generation)
         .map(|state| state.name.clone())
         .filter(|name| *name != retire)
         .collect();
-    host.stop(&names)?;
-    remove_sockets(host, layout, generation)
+    shutdown.stop(&names)?;
+    remove_sockets(shutdown.host, shutdown.layout, generation)
 }
 
 /// Takes back that a warm generation is to end later on.

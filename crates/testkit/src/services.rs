@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use release_core::config;
-use release_core::host::{Clock, HostResult, Services};
+use release_core::host::{Before, Clock, HostResult, Services};
 use release_core::service::{Program, ProgramState, Running};
 
 use crate::fake_host::{FakeHost, lock};
@@ -133,13 +133,15 @@ impl Services for FakeHost {
         Ok(lock(&self.manager).programs.keys().cloned().collect())
     }
 
-    fn stop_manager(&self) -> HostResult<()> {
+    fn stop_manager(&self, before: Before<'_>) -> HostResult<()> {
         self.act("stop_manager", "")?;
-        let mut manager = lock(&self.manager);
-        manager.runs = false;
-        for (_, state) in manager.programs.values_mut() {
-            *state = ProgramState { name: state.name.clone(), state: Running::Stopped, pid: None };
+        let mut latest_first = self.programs();
+        latest_first.sort_by_key(|program| std::cmp::Reverse(program.order));
+        for program in latest_first {
+            before(std::slice::from_ref(&program.name))?;
+            self.set_state(&program.name, Running::Stopped);
         }
+        lock(&self.manager).runs = false;
         Ok(())
     }
 }

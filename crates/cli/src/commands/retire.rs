@@ -8,6 +8,7 @@ use release_core::exit_code;
 use release_core::host::Clock;
 use release_core::release::Generation;
 use release_steps::retire::stop_generation;
+use release_steps::shutdown::Shutdown;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -24,7 +25,9 @@ pub(crate) fn run(site: Site, screen: &Screen, generation: &Generation, after: u
         return Ok(exit_code::DONE);
     }
     // A long task may take its time: other runs must not wait for it.
-    stop_generation(&site.host, &site.layout, generation)?;
+    let door = road::door(&site.layout)?;
+    let tell = |what: &str, _: &[String]| screen.say(what);
+    stop_generation(&Shutdown::new(&site.host, &site.layout, &door, Box::new(tell)), generation)?;
     screen.say(&format!("ended {}, generation {}", generation.release, generation.number));
     // The program that this is stays known to the process manager until the next drain forgets it.
     Ok(exit_code::DONE)

@@ -18,6 +18,7 @@ use release_steps::health_check::HealthCheck;
 use release_steps::ports::OpenPorts;
 use release_steps::prove::Prove;
 use release_steps::reload::{EndStandIns, Reload};
+use release_steps::shutdown::Shutdown;
 
 use crate::error::Error;
 use crate::output::Screen;
@@ -58,17 +59,13 @@ pub(crate) fn bring_up(site: &Site, screen: &Screen) -> Result<(), Error> {
     // What a stopped manager still knows of other generations must not come back with it.
     let known = site.host.known_programs()?;
     let old: Vec<String> = known.into_iter().filter(|name| is_old(name, &run.generation)).collect();
-    site.host.stop(&old)?;
+    let cx = |step| Context { host: &site.host, run: &run, observer: screen as &dyn Observer, step };
+    Shutdown::of(&cx("start")).stop(&old)?;
     let steps: [&dyn Step; 8] =
         [&Boot, &HealthCheck, &Prove, &OpenPorts, &HandOver, &Reload, &EndStandIns, &KeepEntries];
     for step in steps {
         let started = site.host.elapsed();
-        step.run(&Context {
-            host: &site.host,
-            run: &run,
-            observer: screen as &dyn Observer,
-            step: step.id(),
-        })?;
+        step.run(&cx(step.id()))?;
         let took = crate::output::seconds((site.host.elapsed() - started).as_secs_f64());
         screen.say(&format!("  {:<15} {took:>8}", step.id()));
     }

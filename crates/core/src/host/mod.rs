@@ -20,7 +20,7 @@ pub use git::{CheckedOut, FindError, Git, Written};
 pub use locks::{Held, Holder, Locks};
 pub use network::{Address, Network, Reply, SocketUse};
 pub use processes::Processes;
-pub use services::Services;
+pub use services::{Before, Services};
 pub use timetable::{Crontab, Timers};
 
 /// A short name for what every door answers.

@@ -4,6 +4,9 @@ use super::HostResult;
 use crate::config::Manager;
 use crate::service::{Program, ProgramState};
 
+/// What is to happen before programs are asked to end.
+pub type Before<'a> = &'a dyn Fn(&[String]) -> HostResult<()>;
+
 /// Process managers that users trust: a private supervisord, systemd, the server's supervisord.
 ///
 /// Each program names the one that is to run it. Where programs are named alone, it is the one that
@@ -29,5 +32,6 @@ pub trait Services {
     /// Every program that is written down, whether its manager runs or not.
     fn known_programs(&self) -> HostResult<Vec<String>>;
     /// Stops every program, what starts last first, and the manager if it is ours; the programs stay known for its next start.
-    fn stop_manager(&self) -> HostResult<()>;
+    /// Those that are next to end are told to `before`.
+    fn stop_manager(&self, before: Before<'_>) -> HostResult<()>;
 }

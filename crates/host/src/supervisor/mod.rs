@@ -15,11 +15,11 @@ mod tests;
 
 use std::time::Duration;
 
-use release_core::host::{Files, HostError, HostResult};
+use release_core::host::{Before, Files, HostError, HostResult};
 use release_core::service::{Program, ProgramState};
 
 use crate::UnixHost;
-use crate::placed::{Placed, latest_first};
+use crate::placed::{self, Placed, latest_first};
 use crate::services::ProcessManager;
 use programs::Then;
 use rpc::{Rpc, RpcError, fault};
@@ -85,10 +85,11 @@ impl ProcessManager for PrivateSupervisord<'_> {
         })
     }
 
-    fn stop_all(&self) -> HostResult<()> {
+    fn stop_all(&self, before: Before<'_>) -> HostResult<()> {
         let (rpc, patience) = (self.0.rpc(), self.longest_patience()?);
         // What others depend on ends after them.
         for group in latest_first(self.described(&self.known()?)?) {
+            before(&placed::programs(&group))?;
             programs::end(self.0, &rpc, &group, Then::Keep)?;
         }
         self.0.unless_interrupted(async {
@@ -150,7 +151,7 @@ impl PrivateSupervisord<'_> {
 
     /// Ends it when it has nothing to run any more.
     pub(crate) fn end_idle(&self) -> HostResult<()> {
-        if self.known()?.is_empty() && self.0.manager_runs()? { self.stop_all() } else { Ok(()) }
+        if self.known()?.is_empty() && self.0.manager_runs()? { self.stop_all(&|_| Ok(())) } else { Ok(()) }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use release_core::config::{Manager, ServerSupervisord};
-use release_core::host::{Account, Files, HostError, HostResult};
+use release_core::host::{Account, Before, Files, HostError, HostResult};
 use release_core::service::{Program, ProgramState};
 
 use super::programs::{self, Then};
@@ -14,7 +14,7 @@ use super::rpc::{Rpc, RpcError};
 use super::{conf, left_behind, refused, unwritable};
 use crate::UnixHost;
 use crate::label;
-use crate::placed::{Placed, latest_first};
+use crate::placed::{self, Placed, latest_first};
 use crate::services::ProcessManager;
 
 /// What the names of our files begin with.
@@ -178,9 +178,12 @@ impl ProcessManager for Supervisord<'_> {
         Ok(ours.collect())
     }
 
-    fn stop_all(&self) -> HostResult<()> {
+    fn stop_all(&self, before: Before<'_>) -> HostResult<()> {
         // What others depend on ends after them.
-        latest_first(self.placed()?).iter().try_for_each(|placed| self.end(placed, Then::Keep))
+        latest_first(self.placed()?).iter().try_for_each(|placed| {
+            before(&placed::programs(placed))?;
+            self.end(placed, Then::Keep)
+        })
     }
 }
 

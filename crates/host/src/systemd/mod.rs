@@ -16,12 +16,12 @@ mod unit;
 use std::path::PathBuf;
 
 use release_core::config::{Manager, Scope};
-use release_core::host::{HostError, HostResult};
+use release_core::host::{Before, HostError, HostResult};
 use release_core::service::{Program, ProgramState, Running};
 
 use crate::UnixHost;
 use crate::accounts::INHERITED;
-use crate::placed::{Placed, latest_first};
+use crate::placed::{Placed, latest_first, programs};
 use crate::services::ProcessManager;
 use release_core::host::Account;
 use state::UnitState;
@@ -167,9 +167,12 @@ impl ProcessManager for Systemd<'_> {
         Ok(known.collect())
     }
 
-    fn stop_all(&self) -> HostResult<()> {
+    fn stop_all(&self, before: Before<'_>) -> HostResult<()> {
         // What others depend on ends after them.
-        latest_first(self.placed()?).iter().try_for_each(|placed| self.end(placed))
+        latest_first(self.placed()?).iter().try_for_each(|placed| {
+            before(&programs(placed))?;
+            self.end(placed)
+        })
     }
 }
 

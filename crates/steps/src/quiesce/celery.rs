@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
+use release_core::config::Service;
 use release_core::environment;
 use release_core::host::HostResult;
-use release_core::step::Context;
 use release_core::worker::Celery;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Group, Script, groups};
-use crate::programs::OldWorker;
+use super::{Group, Script, Worker, groups};
+use crate::shutdown::Shutdown;
 
 const SCRIPT: Script = Script { text: include_str!("celery.py"), mark: "@release-celery:" };
 /// How long the tasks that a worker has taken may need to begin; those that have not are given
@@ -27,25 +27,19 @@ struct Answer {
 }
 
 /// Whether it is told by its own protocol.
-pub(crate) fn takes_orders(worker: &OldWorker) -> bool {
-    of(worker).is_some()
-}
-
-/// The worker's parts, if it is one of Celery.
-fn of(worker: &OldWorker) -> Option<Celery> {
-    let words = worker.service.as_ref()?.words().into_iter();
-    Celery::of(&words.map(|word| environment::of_program(&word, &worker.name)).collect::<Vec<_>>())
+pub(crate) fn takes_orders(service: &Service) -> bool {
+    Celery::of(&service.words()).is_some()
 }
 
 /// Lets the Celery workers among `workers` take no more tasks, and waits until they have begun
 /// those that they took. Only then is their usual signal sure to do nothing twice. Gives the names
 /// of those that took the order.
-pub(super) fn quiesce(cx: &Context<'_>, workers: &[OldWorker]) -> HostResult<Vec<String>> {
+pub(super) fn quiesce(shutdown: &Shutdown<'_>, workers: &[Worker]) -> HostResult<Vec<String>> {
     let mut quiet = Vec::new();
     for group in groups(workers, |worker| Some(of(worker)?.global)) {
         let nodes = nodes(&group);
         let question = json!({"global": group.key, "nodes": nodes, "patience": PATIENCE.as_secs()});
-        let (answer, printed) = SCRIPT.ask(cx, &group, &question)?;
+        let (answer, printed) = SCRIPT.ask(shutdown, &group, &question)?;
         let told = match answer {
             Some(Answer { answered, settled: true }) if answered == nodes.len() => {
                 quiet.extend(group.workers.iter().map(|worker| worker.name.clone()));
@@ -54,13 +48,19 @@ pub(super) fn quiesce(cx: &Context<'_>, workers: &[OldWorker]) -> HostResult<Vec
             Some(Answer { answered, .. }) if answered == nodes.len() => "still had tasks to begin",
             _ => "did not all answer",
         };
-        printed.iter().for_each(|line| drop(cx.line(line)));
-        cx.line(&format!("{}: {told}; what is not begun may be done twice", nodes.join(", ")));
+        let told = format!("{}: {told}; what is not begun may be done twice", nodes.join(", "));
+        (shutdown.tell)(&told, &printed);
     }
     Ok(quiet)
 }
 
 fn nodes<K>(group: &Group<'_, K>) -> Vec<String> {
-    let workers = group.workers.iter();
-    workers.filter_map(|worker| Some(of(worker)?.node(&worker.name))).collect()
+    let node = |worker: &&Worker| Some(of(worker)?.node(&worker.name));
+    group.workers.iter().filter_map(node).collect()
+}
+
+/// The worker's parts, with the name of its program.
+fn of(worker: &Worker) -> Option<Celery> {
+    let words = worker.service.words().into_iter();
+    Celery::of(&words.map(|word| environment::of_program(&word, &worker.name)).collect::<Vec<_>>())
 }

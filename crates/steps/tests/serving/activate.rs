@@ -140,7 +140,7 @@ fn undo_after_a_power_failure_brings_the_manager_back_first() {
     let scene = booted();
     serve_through_current(&scene, None, None);
     scene.run(&Activate).unwrap();
-    scene.host.stop_manager().unwrap();
+    scene.host.stop_manager(&|_| Ok(())).unwrap();
     let error = scene.undo(&Activate).unwrap_err();
     assert!(scene.host.manager_runs());
     assert!(error.to_string().starts_with("web of the restored release"), "{error}");

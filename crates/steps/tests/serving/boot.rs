@@ -59,7 +59,7 @@ fn undo_ends_the_new_generation_and_no_other_however_often() {
 #[test]
 fn undo_makes_a_manager_that_does_not_run_forget_the_programs() {
     let scene = booted();
-    scene.host.stop_manager().unwrap();
+    scene.host.stop_manager(&|_| Ok(())).unwrap();
     scene.undo(&Boot).unwrap();
     assert_eq!(known(&scene), [old().program("web")]);
 }

@@ -9,6 +9,7 @@ use release_core::step::{Look, Outcome};
 use release_steps::activate::Activate;
 use release_steps::drain::Drain;
 use release_steps::retire::stop_generation;
+use release_steps::shutdown::Shutdown;
 use release_testkit::Scene;
 
 use crate::stage::{booted, known, new_socket, new_web, old, start};
@@ -142,7 +143,7 @@ fn what_retires_a_generation_does_not_end_itself() {
     scene.facts.config.warm = Wait::seconds(60);
     scene.run(&Drain).unwrap();
     for _ in 0..2 {
-        stop_generation(&scene.host, &scene.facts.layout, &old()).unwrap();
+        stop_generation(&Shutdown::of(&scene.context("retire")), &old()).unwrap();
         assert_eq!(known(&scene), [old().program("retire"), new_web(&scene)]);
         assert!(!scene.host.exists(scene.facts.layout.socket(&old(), "web")));
     }

@@ -14,10 +14,10 @@ use release_testkit::{Answer, Scene};
 
 use crate::stage::{current, new_address, old, second_deploy, serve_through_current, target};
 
-const WORKER: &str = "worker";
+pub(crate) const WORKER: &str = "worker";
 const BEAT: &str = "beat";
 
-fn service(name: &str, handover: Handover) -> Service {
+pub(crate) fn service(name: &str, handover: Handover) -> Service {
     Service {
         name: name.to_owned(),
         command: format!("celery -A shop {name}"),
@@ -45,7 +45,7 @@ fn scene() -> Scene {
 }
 
 /// Adds a service that the old release has, too, and that runs.
-fn add(scene: &mut Scene, service: Service) {
+pub(crate) fn add(scene: &mut Scene, service: Service) {
     let name = old().program(&service.name);
     scene.facts.config.services.push(service);
     scene.facts.stand_in = Some(Generation { number: 2, ..old() });
@@ -56,7 +56,7 @@ fn add(scene: &mut Scene, service: Service) {
     scene.host.start(&[program(scene, &name)]).unwrap();
 }
 
-fn program(scene: &Scene, name: &str) -> Program {
+pub(crate) fn program(scene: &Scene, name: &str) -> Program {
     let web = scene.host.programs().into_iter().find(|program| program.name == old().program("web")).unwrap();
     Program { name: name.to_owned(), ..web }
 }
@@ -70,7 +70,7 @@ fn runs(scene: &Scene, generation: &Generation, service: &str) -> bool {
     alive(scene).contains(&generation.program(service))
 }
 
-const RQ: &str = "rq worker high -u $BROKER_URL";
+pub(crate) const RQ: &str = "rq worker high -u $BROKER_URL";
 
 #[test]
 fn what_may_run_only_once_is_not_booted_beside_its_like() {

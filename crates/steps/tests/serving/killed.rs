@@ -98,7 +98,7 @@ fn kill_everywhere(status: u16, power_fails: bool, set: impl Fn(&Server, usize))
         assert!(server.serves(), "killed at {n}: {:?}", server.scene.host.effects());
         if power_fails {
             server.scene.host.heal();
-            server.scene.host.stop_manager().unwrap();
+            server.scene.host.stop_manager(&|_| Ok(())).unwrap();
         }
         let ended = server.recover();
         assert!(!matches!(ended, Ended::Stuck { .. }), "killed at {n}: {ended:?}");

@@ -15,6 +15,7 @@ mod prove;
 mod proxy;
 mod prune;
 mod reload;
+mod shutdown;
 mod stage;
 mod starters;
 mod verify;

@@ -97,7 +97,7 @@ fn two_runs_send_no_signal_twice_and_a_later_one_goes_on() {
 #[test]
 fn the_end_of_everything_climbs_too() {
     let (shop, child) = shop(LONG);
-    shop.host.stop_manager().unwrap();
+    shop.host.stop_manager(&|_| Ok(())).unwrap();
     assert_eq!(heard(&shop), ALL);
     assert!(!is_alive(child));
     assert_eq!(draining(&shop), None, "it may start again");

@@ -34,7 +34,7 @@ fn programs_come_and_go_one_by_one() {
 fn nothing_runs_when_there_is_no_supervisord() {
     let shop = Shop::new();
     shop.stop("web-1");
-    shop.host.stop_manager().unwrap();
+    shop.host.stop_manager(&|_| Ok(())).unwrap();
     shop.host.write_programs(&[shop.sleeper("web-1")]).unwrap();
     shop.stop("web-1");
     assert!(!shop.conf("web-1").exists() && !shop.layout.supervisor_socket().exists());
@@ -117,7 +117,7 @@ fn programs_come_back_with_the_manager() {
     let (manager, web) = (shop.manager_pid(), shop.pid("web-1"));
     shop.private().ensure().unwrap();
     assert_eq!((shop.manager_pid(), shop.pid("web-1")), (manager, web));
-    shop.host.stop_manager().unwrap();
+    shop.host.stop_manager(&|_| Ok(())).unwrap();
     // One that is just ending has no command line any more by which it was known.
     until("both have ended", || !is_alive(manager) && !is_alive(web));
     assert!(!shop.layout.supervisor_socket().exists() && !shop.layout.supervisor_pid().exists());

@@ -111,7 +111,7 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        let stopped = self.host.stop_manager();
+        let stopped = self.host.stop_manager(&|_| Ok(()));
         assert!(stopped.is_ok() || std::thread::panicking(), "{stopped:?}");
     }
 }
