@@ -9,15 +9,20 @@ import subprocess
 import sys
 import time
 import traceback
+from datetime import datetime, timezone
 
 from redis.exceptions import RedisError
 from rq import Worker
+from rq.utils import utcparse
 
 MARK = "@release-rq:"
 PATIENCE = 5.0
-# Without a port of its own nobody can tell whether an idle one waits: it may be busy soon.
-BRIEFLY = 0.5
 PAUSE = 0.01
+# Its heartbeat and the wait that follows are a moment apart, and Redis tells whole seconds.
+BEAT = 2.0
+# What Redis says when there is no job, in bytes, and what that may take through a proxy, in seconds.
+NO_JOB = 5
+ARRIVAL = 0.05
 # In these states a worker has no job but one that it finishes.
 SAFE = ("started", "suspended", "busy")
 WAITS = ("blmove", "blpop", "brpoplpush")
@@ -55,14 +60,6 @@ def text(value):
     return value.decode() if isinstance(value, bytes) else value
 
 
-def read(path):
-    try:
-        with open(path, errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
 def parent(pid):
     # The name of a process may hold anything, but it ends with the last bracket.
     fields = read("/proc/%d/stat" % pid).rpartition(")")[2].split()
@@ -89,31 +86,6 @@ def found(connection):
     return workers
 
 
-def port(address):
-    return int(address.rsplit(":", 1)[1], 16)
-
-
-def target(link):
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""
-
-
-# The TCP connections of a process, by the ports on both sides.
-def connections(pid):
-    fds = "/proc/%d/fd" % pid
-    sockets = {target(os.path.join(fds, fd)) for fd in os.listdir(fds)}
-    lines = [line.split() for table in ("tcp", "tcp6") for line in read("/proc/%d/net/%s" % (pid, table)).splitlines()]
-    return {(port(line[1]), port(line[2])) for line in lines if "socket:[%s]" % line[9] in sockets}
-
-
-# The ports from which a process speaks to where this one, which speaks to its Redis, does.
-def ports(pid):
-    servers = {there for _, there in connections(os.getpid())}
-    return {str(here) for here, there in connections(pid) if there in servers}
-
-
 # A process stands still once each of its threads does.
 def stands(pid):
     threads = "/proc/%d/task" % pid
@@ -125,37 +97,83 @@ def stands(pid):
 
 
 # Redis gives a job to whoever waits for one, also while he stands still.
-def was_unblocked(connection, mine):
+def was_unblocked(connection, key, pid):
+    me, clients = connection.client_id(), connection.client_list()
+    own = next(client for client in clients if int(client["id"]) == me)
+    waiting = [client for client in clients if "b" in client["flags"] and client["cmd"] in WAITS]
+    servers = {there for _, port, there, _ in tcp(os.getpid()) if port == client_port(own)}
+    if servers:
+        ports = {port for _, port, there, _ in tcp(pid) if there in servers}
+        return any(unblock(connection, client) for client in waiting if client_port(client) in ports)
+    # Redis cannot tell whose a unix socket is, or what stands behind a proxy: it is who hears of it.
+    before, silent = unread(pid), silence(connection, key)
     return any(
-        int(connection.execute_command("CLIENT UNBLOCK", client["id"]))
-        for client in connection.client_list()
-        if "b" in client["flags"] and client["cmd"] in WAITS and client["addr"].rsplit(":")[-1] in mine
+        unblock(connection, client) and hears(pid, before)
+        for client in likeliest_first(waiting, clients, key)
+        if client["db"] == own["db"] and abs(int(client["idle"]) - silent) < BEAT
     )
+
+
+# A worker gives its name to the connection by which it listens to orders, and then makes the one by which it waits.
+def likeliest_first(waiting, clients, key):
+    name = key[len(Worker.redis_worker_namespace_prefix):]
+    named = max((int(client["id"]) for client in clients if client["name"] == name), default=0)
+    return sorted(waiting, key=lambda client: (int(client["id"]) < named, int(client["id"])))
+
+
+def client_port(client):
+    return int(client["addr"].rsplit(":", 1)[1])
+
+
+def unblock(connection, client):
+    return bool(int(connection.execute_command("CLIENT UNBLOCK", client["id"])))
+
+
+# How long ago a worker said that it lives, as it does before it waits.
+def silence(connection, key):
+    beat = utcparse(text(connection.hget(key, "last_heartbeat"))).replace(tzinfo=timezone.utc)
+    return (datetime.now(timezone.utc) - beat).total_seconds()
+
+
+# Whether a process is told now that there is no job; a job would be longer.
+def hears(pid, before):
+    end = time.monotonic() + ARRIVAL
+    while time.monotonic() < end:
+        if any(not before.get(number, 1) and 0 < length <= NO_JOB for number, length in unread(pid).items()):
+            return True
+        time.sleep(PAUSE / 10)
+    return False
 
 
 def hold(connection, key, pid):
     os.kill(pid, signal.SIGSTOP)
     held = False
     try:
-        held = stands(pid) and (text(connection.hget(key, "state")) in SAFE or was_unblocked(connection, ports(pid)))
+        held = stands(pid) and (text(connection.hget(key, "state")) in SAFE or was_unblocked(connection, key, pid))
     finally:
         if not held:
             os.kill(pid, signal.SIGCONT)
     return held
 
 
-def is_held(connection, key, pid):
+def may_be_held(connection, key, pid):
     try:
-        end = time.monotonic() + (PATIENCE if ports(pid) else BRIEFLY)
-        while not hold(connection, key, pid):
-            if time.monotonic() > end:
-                return False
-            time.sleep(PAUSE)
-        return True
+        return hold(connection, key, pid)
     except (OSError, RedisError):
         # One that is gone has a successor.
         traceback.print_exc()
-        return False
+        return None
+
+
+# Holds workers, each in its time; gives the keys of those that stand still.
+def all_held(connection, workers):
+    held, left, end = set(), dict(workers), time.monotonic() + PATIENCE
+    while left and time.monotonic() < end:
+        tried = {key: may_be_held(connection, key, pid) for key, (_, pid) in left.items()}
+        held.update(key for key in tried if tried[key])
+        left = {key: left[key] for key in tried if tried[key] is False}
+        time.sleep(PAUSE)
+    return held
 
 
 # Lets them go also if this process is killed.
@@ -183,7 +201,7 @@ def main():
     connection.connection_pool.connection_kwargs["socket_timeout"] = 2
     workers = found(connection)
     guardian = guard([pid for _, pid in workers.values()])
-    held = {key for key, (_, pid) in workers.items() if is_held(connection, key, pid)}
+    held = all_held(connection, workers)
     guardian.stdin.write(b"held\n")
     guardian.stdin.flush()
     # A pool may have started another one meanwhile.

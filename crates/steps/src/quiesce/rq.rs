@@ -13,7 +13,8 @@ use serde_json::json;
 use super::{Group, Script, Worker, groups};
 use crate::shutdown::Shutdown;
 
-const SCRIPT: Script = Script { text: include_str!("rq.py"), mark: "@release-rq:" };
+const TEXT: &str = concat!(include_str!("sockets.py"), include_str!("rq.py"));
+const SCRIPT: Script = Script { text: TEXT, mark: "@release-rq:" };
 /// Lets them go, also if the script is killed.
 const GUARD: &str = include_str!("guard.py");
 
