@@ -26,8 +26,14 @@ impl Redis {
     }
 
     pub(crate) fn start_at(port: u16) -> Self {
+        Self::with(port, &[])
+    }
+
+    /// That is told `more`.
+    pub(crate) fn with(port: u16, more: &[&str]) -> Self {
         let child = Command::new("redis-server")
             .args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()])
+            .args(more)
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server is installed");

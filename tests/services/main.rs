@@ -26,6 +26,7 @@ mod servers;
 mod reload;
 mod rows;
 mod rq;
+mod rq_ended;
 mod settings;
 mod site;
 mod support_proxies;
