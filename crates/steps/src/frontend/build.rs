@@ -73,6 +73,7 @@ impl Bundle {
         let why = self.build.why_needed(cx)?;
         let packages = self.packages.as_ref().map(|packages| packages.outlook(cx)).transpose()?;
         Ok(match packages {
+            Some(packages) if packages == why => format!("{why} (its packages, too)"),
             Some(packages) => format!("{why} (its packages: {packages})"),
             None => why,
         })

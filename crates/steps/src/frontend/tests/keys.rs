@@ -98,7 +98,7 @@ fn a_front_end_does_not_count_for_another_one() {
     assert_ne!(before[0], after[0]);
     assert_eq!(before[1], after[1]);
     let scene = scene(two("1"));
-    let anew = "nothing like it has been built here yet";
+    let anew = "nothing like it has been built here yet (its packages, too)";
     assert_eq!(scene.look(&Frontends).unwrap(), Look::Needed(format!("admin: {anew}; frontend: {anew}")));
 }
 
@@ -111,8 +111,9 @@ fn a_look_names_what_changed_and_keeps_secrets() {
     assert_eq!(scene.look(&Frontends).unwrap(), Look::Cached(built));
     scene.facts.env.insert("API_TOKEN".to_owned(), Secret::new("hunter3"));
     scene.host.on("node --version", Answer::ok().says("v22.1.0"));
-    let why = "frontend: node was v20.20.2 and is v22.1.0, the variable API_TOKEN changed".to_owned();
-    assert_eq!(scene.look(&Frontends).unwrap(), Look::Needed(why));
+    let why =
+        "frontend: node was v20.20.2 and is v22.1.0, the variable API_TOKEN changed (its packages, too)";
+    assert_eq!(scene.look(&Frontends).unwrap(), Look::Needed(why.to_owned()));
     let stamp = scene.host.text(entries(&scene).remove(0).join(".complete")).unwrap();
     assert!(stamp.contains("API_TOKEN") && !stamp.contains("hunter"), "{stamp}");
 }
