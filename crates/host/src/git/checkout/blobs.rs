@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::sync::atomic::AtomicBool;
 
-use git2::{ObjectType, Odb, Oid, Repository};
+use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
 
 use super::stream::Stream;
 use crate::git::program::Program;
@@ -36,7 +36,7 @@ impl<'a> Blobs<'a> {
     /// Writes the blob.
     pub(super) fn copy(&mut self, id: Oid, to: &mut impl Write) -> io::Result<()> {
         if self.size(id)? <= LARGE {
-            return to.write_all(&self.read(id)?);
+            return to.write_all(self.read(id)?.data());
         }
         let mut stream = self.stream.take().map_or_else(|| Stream::open(&self.program), Ok)?;
         stream.copy(id, to, self.stop)?;
@@ -50,7 +50,7 @@ impl<'a> Blobs<'a> {
         if self.size(id)? > LONGEST_LINK {
             return Err(io::Error::other("the target of this link is too long"));
         }
-        self.read(id)
+        Ok(self.read(id)?.data().to_owned())
     }
 
     fn size(&self, id: Oid) -> io::Result<usize> {
@@ -60,9 +60,8 @@ impl<'a> Blobs<'a> {
         }
     }
 
-    fn read(&self, id: Oid) -> io::Result<Vec<u8>> {
-        let object = self.objects.read(id).map_err(|error| unreadable(id, &error))?;
-        Ok(object.data().to_owned())
+    fn read(&self, id: Oid) -> io::Result<OdbObject<'_>> {
+        self.objects.read(id).map_err(|error| unreadable(id, &error))
     }
 }
 

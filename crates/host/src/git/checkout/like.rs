@@ -2,7 +2,7 @@
 //! share its blocks with ours, where the file system copies on write. A hard link could not: what
 //! an app writes to one would change in both.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use release_core::host::CheckedOut;
 use rustix::fs::{OFlags, ioctl_ficlone};
 
-use super::list::{Entry, List, Mode};
+use super::list::{Entry, List};
 use super::noted::Wanted;
+use super::places::Places;
 use super::record::Stamp;
 use crate::files;
 
@@ -42,19 +43,19 @@ impl Like {
         self.cloned.load(Ordering::Relaxed)
     }
 
-    /// Makes `into` a clone of the file with this number; `None`, and nothing is there, where that cannot be.
-    pub(super) fn clone_to(&self, number: usize, entry: Entry<'_>, into: &Path) -> io::Result<Option<Stamp>> {
-        let bits = match entry.mode {
-            Mode::Link => return Ok(None),
-            Mode::File => 0o666,
-            Mode::Executable => 0o777,
-        };
-        let Some(from) = self.same(number, entry) else { return Ok(None) };
-        let to = OpenOptions::new().write(true).create_new(true).mode(bits).open(into)?;
+    /// Makes a clone of the file with this number; `None`, and nothing is there, where that cannot be.
+    pub(super) fn clone_to<'a>(
+        &self,
+        number: usize,
+        entry: Entry<'a>,
+        places: &mut Places<'a>,
+    ) -> io::Result<Option<Stamp>> {
+        let (Some(bits), Some(from)) = (entry.mode.bits(), self.same(number, entry)) else { return Ok(None) };
+        let to = places.file(entry.path, bits)?;
         if ioctl_ficlone(&to, &from).is_err() {
             // It cannot here: who asks for the next file need not try.
             self.refused.store(true, Ordering::Relaxed);
-            fs::remove_file(into)?;
+            places.remove(entry.path)?;
             return Ok(None);
         }
         self.cloned.fetch_add(1, Ordering::Relaxed);

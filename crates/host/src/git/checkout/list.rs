@@ -24,6 +24,17 @@ pub(super) enum Mode {
     Link,
 }
 
+impl Mode {
+    /// The permissions of a new file, before the umask; a link has none.
+    pub(super) fn bits(self) -> Option<u32> {
+        match self {
+            Self::File => Some(0o666),
+            Self::Executable => Some(0o777),
+            Self::Link => None,
+        }
+    }
+}
+
 /// A file or a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry<'a> {

@@ -10,6 +10,7 @@ mod modules;
 mod names;
 mod noted;
 mod paths;
+mod places;
 mod record;
 mod spare;
 mod stream;

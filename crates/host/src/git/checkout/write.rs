@@ -1,10 +1,7 @@
 //! Writes files, by as many threads as there are cores.
 
-use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,8 +14,9 @@ use release_core::host::HostResult;
 use super::blobs::Blobs;
 use super::cannot;
 use super::like::Like;
-use super::list::{Entry, List, Mode};
+use super::list::{Entry, List};
 use super::mapped::mapped;
+use super::places::Places;
 use super::record::Stamp;
 use crate::files::failed;
 use crate::git::program::Program;
@@ -128,7 +126,7 @@ struct Hand<'a> {
     most: u64,
 }
 
-impl Hand<'_> {
+impl<'a> Hand<'a> {
     fn work(&self, told: &Sender<Sign>) {
         if let Err(error) = self.try_work(told) {
             // Once nobody listens, another has failed before.
@@ -140,10 +138,11 @@ impl Hand<'_> {
         let repository = open(self.program.repository)?;
         let blobs = Blobs::of(&repository, self.program, self.stop);
         let mut blobs = blobs.map_err(cannot("read", self.program.repository))?;
+        let mut places = Places::in_tree(self.into);
         while !self.stop.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(chunk) = self.chunks.get(number) else { return Ok(()) };
-            let stamps = chunk.iter().map(|entry| self.entry(&mut blobs, *entry));
+            let stamps = chunk.iter().map(|entry| self.entry(&mut blobs, &mut places, *entry));
             // Nobody listens once we are to stop.
             let _ = told.send(Ok((number, stamps.collect::<HostResult<_>>()?)));
             if mapped() > self.most {
@@ -154,26 +153,20 @@ impl Hand<'_> {
     }
 
     /// Writes the entry with this number: a clone of the same file in a tree like this one, if that can be.
-    fn entry(&self, blobs: &mut Blobs<'_>, number: usize) -> HostResult<Stamp> {
+    fn entry(&self, blobs: &mut Blobs<'_>, places: &mut Places<'a>, number: usize) -> HostResult<Stamp> {
         let entry = self.list.entry(number);
-        let path = self.into.join(entry.path);
-        let clone = self.like.map_or(Ok(None), |like| like.clone_to(number, entry, &path));
-        let written = clone.and_then(|clone| clone.map_or_else(|| put(blobs, entry, &path), Ok));
-        written.map_err(failed("write", &path))
+        let clone = self.like.map_or(Ok(None), |like| like.clone_to(number, entry, places));
+        let written = clone.and_then(|clone| clone.map_or_else(|| self.put(blobs, places, entry), Ok));
+        written.map_err(|source| failed("write", &self.into.join(entry.path))(source))
     }
-}
 
-/// Never through a link and never over a file: whatever is there already is an error.
-fn put(blobs: &mut Blobs<'_>, entry: Entry<'_>, path: &Path) -> io::Result<Stamp> {
-    let bits = match entry.mode {
-        Mode::Link => {
-            symlink(OsStr::from_bytes(&blobs.target(entry.id)?), path)?;
-            return Ok(Stamp::of(&fs::symlink_metadata(path)?));
-        }
-        Mode::File => 0o666,
-        Mode::Executable => 0o777,
-    };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(bits).open(path)?;
-    blobs.copy(entry.id, &mut file)?;
-    Ok(Stamp::of(&file.metadata()?))
+    fn put(&self, blobs: &mut Blobs<'_>, places: &mut Places<'a>, entry: Entry<'a>) -> io::Result<Stamp> {
+        let Some(bits) = entry.mode.bits() else {
+            places.link(entry.path, &blobs.target(entry.id)?)?;
+            return Ok(Stamp::of(&fs::symlink_metadata(self.into.join(entry.path))?));
+        };
+        let mut file = places.file(entry.path, bits)?;
+        blobs.copy(entry.id, &mut file)?;
+        Ok(Stamp::of(&file.metadata()?))
+    }
 }
