@@ -12,12 +12,13 @@ use rustix::fs::{FlockOperation, flock};
 use crate::UnixHost;
 use crate::files::{failed, parent};
 
-/// How often a waiting run asks again.
-const POLL: Duration = Duration::from_millis(50);
+/// When a waiting run asks again: soon at first, as most are held for a moment, and less and less often.
+const FIRST_POLL: Duration = Duration::from_millis(1);
+const LAST_POLL: Duration = Duration::from_millis(50);
 
 impl Locks for UnixHost {
     fn hold(&self, path: &Path, holder: &Holder, waiting: &dyn Fn(&str)) -> HostResult<Held> {
-        let mut told = None;
+        let (mut told, mut poll) = (None, FIRST_POLL);
         loop {
             if let Some(held) = self.try_hold(path, holder)? {
                 return Ok(held);
@@ -27,7 +28,8 @@ impl Locks for UnixHost {
                 waiting(other.as_ref().map_or("another run", |other| &other.what));
                 told = other;
             }
-            self.pause(POLL)?;
+            self.pause(poll)?;
+            poll = (poll * 2).min(LAST_POLL);
         }
     }
 
