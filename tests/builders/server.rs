@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::project::{Project, SIX};
 use crate::support::Finished;
 
@@ -52,6 +54,24 @@ fn minor(program: &Path) -> Option<String> {
     let code = format!("import ensurepip; {MINOR}");
     let done = Command::new(program).args(["-I", "-c", &code]).current_dir("/").output().ok()?;
     done.status.success().then(|| String::from_utf8(done.stdout).unwrap().trim().to_owned())
+}
+
+/// What an interpreter says of itself is short of nothing that it leaves out to be quick.
+#[test]
+fn each_python_tells_the_pip_that_it_brings() {
+    const PLAIN: &str = "import ensurepip; print(ensurepip.version())";
+    let says = |program: &Path, code: &str| {
+        let done = Command::new(program).args(["-I", "-S", "-c", code]).current_dir("/").output().unwrap();
+        assert!(done.status.success(), "{}: {done:?}", program.display());
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let others = other_python().map(|(program, _)| program);
+    for program in std::iter::once(PathBuf::from("python3")).chain(others) {
+        let about = says(&program, include_str!("../../crates/steps/src/interpreter.py"));
+        let about: Value = serde_json::from_str(&about).unwrap();
+        assert_eq!(about["pip"], says(&program, PLAIN).trim(), "{}", program.display());
+        assert!(about["build"].as_str().unwrap().starts_with(about["version"].as_str().unwrap()));
+    }
 }
 
 /// A Python of another minor version than `python3`, where the machine has one.

@@ -34,20 +34,7 @@ pub(crate) struct About {
     pub(crate) pip: Option<String>,
 }
 
-const ABOUT: &str = "\
-import json, os, platform, sys, sysconfig
-try:
-    import ensurepip
-    pip = ensurepip.version()
-except ImportError:
-    pip = None
-print(json.dumps({
-    'executable': os.path.realpath(sys.executable),
-    'version': platform.python_version(),
-    'build': sys.version,
-    'platform': sysconfig.get_platform(),
-    'pip': pip,
-}))";
+const ABOUT: &str = include_str!("interpreter.py");
 
 /// The interpreter that release.yml or the project asks for.
 pub(crate) fn find(cx: &Context<'_>) -> Result<Interpreter, StepError> {
@@ -89,13 +76,13 @@ fn wanted(cx: &Context<'_>) -> Result<WantedPython, StepError> {
 /// Asks a program what it is, without telling what it prints. `None` if it is not installed.
 fn probe(cx: &Context<'_>, name: &str) -> Result<Option<Interpreter>, StepError> {
     let Some(program) = cx.host.find_program(name) else { return Ok(None) };
-    let command = Command::new(&program, cx.run.layout.root()).args(["-I", "-c", ABOUT]);
+    let command = Command::new(&program, cx.run.layout.root()).args(["-I", "-S", "-c", ABOUT]);
     let (exit, lines) = cx.host.inquire(&command)?;
     let about = lines.last().and_then(|line| serde_json::from_str(line).ok()).filter(|_| exit.success());
     match about {
         Some(about) => Ok(Some(Interpreter { program, about })),
         None => Err(StepError::Command {
-            command: format!("{name} -I -c …"),
+            command: format!("{name} -I -S -c …"),
             exit,
             output: release_core::step::tail(&lines),
             help: Some(format!("see whether it works: `{name} --version`")),

@@ -23,7 +23,7 @@ fn scene() -> Scene {
     let scene = Scene::new();
     scene.host.put_file(format!("{RELEASE}/requirements.txt"), "Django==5.2.19\n");
     scene.host.install("python3", "/usr/bin/python3");
-    scene.host.on("python3 -I -c", about("3.11.7"));
+    scene.host.on("python3 -I -S -c", about("3.11.7"));
     scene.host.on_call("-m venv", |host, command| {
         host.put_file(format!("{}/bin/python", command.args[2]), "");
         Answer::ok()
@@ -176,7 +176,7 @@ fn a_missing_interpreter_is_named_with_those_that_are_there() {
 fn another_patch_version_than_the_wanted_one_is_refused() {
     let mut scene = scene();
     scene.host.install("python3.11", "/usr/bin/python3.11");
-    scene.host.on("python3.11 -I -c", about("3.11.7"));
+    scene.host.on("python3.11 -I -S -c", about("3.11.7"));
     scene.facts.config.python.version = Some("3.11.70".to_owned());
     let error = scene.run(&Venv).unwrap_err();
     let what = "python 3.11.70 (python.version) is wanted, and this server has only python3 (3.11.7), python3.11 (3.11.7)";
@@ -188,7 +188,9 @@ fn another_patch_version_than_the_wanted_one_is_refused() {
 #[test]
 fn a_system_without_ensurepip_is_told_what_to_install() {
     let scene = scene();
-    scene.host.on("python3 -I -c", Answer::ok().says(&ABOUT.replace('\n', "").replace("\"24.0\"", "null")));
+    scene
+        .host
+        .on("python3 -I -S -c", Answer::ok().says(&ABOUT.replace('\n', "").replace("\"24.0\"", "null")));
     assert!(scene.run(&Venv).unwrap_err().help().unwrap().contains("apt install python3.11-venv"));
 }
 
@@ -226,7 +228,7 @@ fn what_has_changed_since_the_last_one_is_told() {
     scene.run(&Venv).unwrap();
     scene.host.put_file(format!("{RELEASE}/requirements.txt"), "Django==6.0\n");
     assert_eq!(scene.look(&Venv).unwrap(), needed("requirements.txt changed"));
-    scene.host.on("python3 -I -c", about("3.11.8"));
+    scene.host.on("python3 -I -S -c", about("3.11.8"));
     assert!(
         matches!(scene.look(&Venv).unwrap(), Look::Needed(why) if why.starts_with("python was 3.11.7 and is 3.11.8, "))
     );

@@ -120,7 +120,7 @@ fn the_server_makes_another_key() {
         ("linux-x86_64", "linux-aarch64"),
         ("24.0", "25.0"),
     ] {
-        assert_ne!(on(&|scene| scene.host.on("python3 -I -c", says(from, to))), usual, "{to}");
+        assert_ne!(on(&|scene| scene.host.on("python3 -I -S -c", says(from, to))), usual, "{to}");
     }
     let uv = |version: &'static str| {
         on(&|scene| {

@@ -123,7 +123,7 @@ fn what_cannot_be_meant_is_refused() {
     let (what, _) = error(&["requirements.txt"], groups);
     assert_eq!(what, "python.groups is set, and requirements.txt has no groups");
     let scene = project(&["poetry.lock"]);
-    scene.host.on("python3 -I -c", about("3.9.18"));
+    scene.host.on("python3 -I -S -c", about("3.9.18"));
     let what = "poetry 2.5.1 runs on Python 3.10 and later, and this is 3.9.18";
     assert_eq!(scene.run(&Venv).unwrap_err().to_string(), what);
 }
@@ -134,7 +134,7 @@ fn the_project_chooses_its_python() {
         let scene = project(&["requirements.txt"]);
         scene.host.put_file(format!("{RELEASE}/{file}"), text);
         scene.host.install("python3.12", "/usr/bin/python3.12");
-        scene.host.on("python3.12 -I -c", about("3.12.4"));
+        scene.host.on("python3.12 -I -S -c", about("3.12.4"));
         let (wanted, _) = Wanted::find(&scene.context("venv")).unwrap().unwrap();
         wanted.interpreter.about.version
     };
