@@ -1,4 +1,4 @@
-//! The app's repository and our mirror of it: git fetches and streams, libgit2 looks things up.
+//! The app's repository and our mirror of it: git fetches, filters, and streams what is large; libgit2 reads all else.
 
 mod address;
 mod attended;
