@@ -9,12 +9,14 @@ use crate::support::{Sandbox, git};
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\n\
     oid sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b856\nsize 7\n";
 
-/// The shop with a file in Git LFS.
-fn sandbox() -> Sandbox {
+/// The shop with a file in Git LFS, in `directory`.
+fn sandbox(directory: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let work = &sandbox.repository.work;
-    fs::write(work.join(".gitattributes"), "*.bin filter=lfs -text\n").unwrap();
-    fs::write(work.join("model.bin"), POINTER).unwrap();
+    let place = work.join(directory);
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join(".gitattributes"), "*.bin filter=lfs -text\n").unwrap();
+    fs::write(place.join("model.bin"), POINTER).unwrap();
     let bare = sandbox.repository.bare.to_str().unwrap();
     for words in [&["add", "-A"][..], &["commit", "-q", "-m", "model"], &["push", "-q", bare, "HEAD:main"]] {
         assert!(git(work).args(words).status().unwrap().success(), "{words:?}");
@@ -39,18 +41,23 @@ fn programs_but(program: &str, directory: &Path) -> PathBuf {
 
 #[test]
 fn a_file_of_lfs_where_its_program_is_not_is_told_with_what_to_install() {
-    let sandbox = sandbox();
-    let mut deploy = sandbox.command(&["deploy", "main"]);
-    deploy.env("PATH", programs_but("git-lfs", sandbox.directory()));
-    let failed = sandbox.run(deploy).finish().exits(3);
-    let failed = failed.says("model.bin is kept in Git LFS, and `git-lfs` does not run here");
-    drop(failed.says("help: apt install git-lfs"));
-    assert!(sandbox.releases().is_empty(), "nothing of it is left");
+    for (directory, what) in [
+        ("", "the repository keeps files in Git LFS, and there is no `git-lfs` here"),
+        // What only attributes further down say is found when the files are written.
+        ("models", "models/model.bin is kept in Git LFS, and `git-lfs` does not run here"),
+    ] {
+        let sandbox = sandbox(directory);
+        let mut deploy = sandbox.command(&["deploy", "main"]);
+        deploy.env("PATH", programs_but("git-lfs", sandbox.directory()));
+        let failed = sandbox.run(deploy).finish().exits(3).says(what);
+        drop(failed.says("help: apt install git-lfs"));
+        assert!(sandbox.releases().is_empty(), "nothing of it is left");
+    }
 }
 
 #[test]
 fn lfs_asks_its_server_by_the_ssh_that_git_is_told_to_use() {
-    let sandbox = sandbox();
+    let sandbox = sandbox("");
     let (ssh, asked) = (sandbox.directory().join("ssh"), sandbox.directory().join("asked"));
     let script = format!(
         "#!/bin/sh\nfor last; do :; done\necho \"$last\" >> {}\ncase $last in git-lfs*) exit 1 ;; esac\n\
