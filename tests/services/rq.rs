@@ -12,13 +12,18 @@ use crate::queues::master;
 use crate::site::Site;
 use crate::support::{Client, wait_until};
 
+/// A site whose workers are started by `command`.
+pub(crate) fn lines(command: &str, handover: &str) -> String {
+    LINES.replace("COMMAND", command).replace("HANDOVER", handover)
+}
+
 const LINES: &str = "\
 app: queues
 linked_dirs: [data]
 env: {DJANGO_SETTINGS_MODULE: settings}
 services:
   web: {command: \"gunicorn web -w 2 --bind unix:$SOCKET\", health: {path: /healthz, settle: 200ms}}
-  rq: {command: COMMAND, handover: overlap, health: {settle: 1s}}
+  rq: {command: COMMAND, handover: HANDOVER, health: {settle: 1s}}
 ";
 
 #[test]
@@ -27,7 +32,7 @@ fn no_job_is_lost_between_the_queue_and_the_worker() {
     let site = Site::of("queues");
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={}\n", redis.url())).unwrap();
     let run = |command: &str, code: usize| {
-        fs::write(site.directory().join("work/release.yml"), LINES.replace("COMMAND", command)).unwrap();
+        fs::write(site.directory().join("work/release.yml"), lines(command, "overlap")).unwrap();
         site.commit("revision.py", &format!("CODE = {code}\n"));
         site.release(&["deploy", "main"]).exits(0);
         let log = site.root.join(".release/log").join(site.current()).join("hand-over.log");

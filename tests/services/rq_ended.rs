@@ -7,17 +7,12 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 
 use crate::broker::{LIMIT, Redis, all_done, free_port, switches};
+use crate::rq::lines;
 use crate::site::Site;
 use crate::support::wait_until;
 
-const LINES: &str = "\
-app: queues
-linked_dirs: [data]
-env: {DJANGO_SETTINGS_MODULE: settings}
-services:
-  web: {command: \"gunicorn web -w 2 --bind unix:$SOCKET\", health: {path: /healthz, settle: 200ms}}
-  rq: {command: \"python manage.py rqworker default -v 0 --worker-class queues.hesitant.Worker\", handover: HANDOVER, health: {settle: 1s}}
-";
+/// The command of its workers.
+const HESITANT: &str = "python manage.py rqworker default -v 0 --worker-class queues.hesitant.Worker";
 /// It fails a deploy once the old workers were asked to end and the new ones work.
 const BROKEN: &str = "  broken: {command: \"false\", handover: replace}\n";
 
@@ -66,7 +61,7 @@ fn no_job_is_lost(handover: &str, end: End) {
     let site = Site::of("queues");
     let url = format!("unix://{}?db=0", socket.display());
     fs::write(site.root.join("shared/.env"), format!("BROKER_URL={url}\n")).unwrap();
-    site.commit("release.yml", &LINES.replace("HANDOVER", handover));
+    site.commit("release.yml", &lines(HESITANT, handover));
     site.release(&["deploy", "main"]).exits(0);
     let stream = Stream::start(&site, &url);
     for _ in 0..switches() {
@@ -118,7 +113,7 @@ fn no_job_is_lost_by_a_stop() {
 #[test]
 fn no_job_is_lost_by_a_deploy_that_fails() {
     no_job_is_lost("overlap", |site| {
-        let whole = LINES.replace("HANDOVER", "overlap");
+        let whole = lines(HESITANT, "overlap");
         site.commit("release.yml", &format!("{whole}{BROKEN}"));
         site.release(&["deploy", "main"]).exits(3);
         site.commit("release.yml", &whole);

@@ -82,7 +82,12 @@ impl Running {
         }
     }
 
-    /// Whether there is a process.
+    /// Whether there is a process, be it one that is ending.
+    pub fn is_there(self) -> bool {
+        self.is_alive() || self == Running::Stopping
+    }
+
+    /// Whether there is a process, and it was not asked to end.
     pub fn is_alive(self) -> bool {
         matches!(self, Running::Starting | Running::Running)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use release_core::config::Manager;
-use release_core::host::{Files, HostError, HostResult};
+use release_core::host::{Before, Files, HostError, HostResult};
 use release_core::service::{Climb, Program};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ impl Placed {
 }
 
 /// Those that end together, the last to start first.
-pub(crate) fn latest_first(placed: Vec<Placed>) -> Vec<Vec<Placed>> {
+fn latest_first(placed: Vec<Placed>) -> Vec<Vec<Placed>> {
     let mut by_order = BTreeMap::<u32, Vec<Placed>>::new();
     for placed in placed {
         by_order.entry(placed.order).or_default().push(placed);
@@ -55,8 +55,21 @@ pub(crate) fn latest_first(placed: Vec<Placed>) -> Vec<Vec<Placed>> {
     by_order.into_values().rev().collect()
 }
 
+/// Ends them all, the last to start first: what others depend on ends after them. Those that are next
+/// are told to `before`.
+pub(crate) fn end_in_turn(
+    placed: Vec<Placed>,
+    before: Before<'_>,
+    end: impl Fn(&[Placed]) -> HostResult<()>,
+) -> HostResult<()> {
+    latest_first(placed).iter().try_for_each(|group| {
+        before(&programs(group))?;
+        end(group)
+    })
+}
+
 /// Their names.
-pub(crate) fn programs(placed: &[Placed]) -> Vec<String> {
+fn programs(placed: &[Placed]) -> Vec<String> {
     placed.iter().map(|placed| placed.program.clone()).collect()
 }
 

@@ -100,8 +100,9 @@ fn outlook(cx: &Context<'_>) -> HostResult<String> {
         return Ok("collected anew".to_owned());
     }
     let previous = cx.run.previous.as_ref().map(|previous| Collection::of_release(cx, &previous.release));
-    Ok(match previous.transpose()?.flatten() {
-        Some(last) => format!("taken from the cache ({}) if nothing of them changed", last.since(cx)?),
+    let since = previous.transpose()?.flatten().map(|last| last.since(cx)).transpose()?;
+    Ok(match since.flatten() {
+        Some(since) => format!("taken from the cache ({since}) if nothing of them changed"),
         None => "taken from the cache if they were collected before".to_owned(),
     })
 }

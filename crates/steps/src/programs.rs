@@ -67,8 +67,7 @@ pub(crate) fn is_alive(states: &[ProgramState], name: &str) -> bool {
 
 /// Whether the program has a process, be it one that is ending.
 pub(crate) fn is_there(states: &[ProgramState], name: &str) -> bool {
-    let is_there = |state: Running| state.is_alive() || state == Running::Stopping;
-    states.iter().any(|state| state.name == name && is_there(state.state))
+    states.iter().any(|state| state.name == name && state.state.is_there())
 }
 
 /// How long the process manager may take to trust a program that was just started.

@@ -19,7 +19,7 @@ use release_core::host::{Before, Files, HostError, HostResult};
 use release_core::service::{Program, ProgramState};
 
 use crate::UnixHost;
-use crate::placed::{self, Placed, latest_first};
+use crate::placed::{Placed, end_in_turn};
 use crate::services::ProcessManager;
 use programs::Then;
 use rpc::{Rpc, RpcError, fault};
@@ -87,11 +87,8 @@ impl ProcessManager for PrivateSupervisord<'_> {
 
     fn stop_all(&self, before: Before<'_>) -> HostResult<()> {
         let (rpc, patience) = (self.0.rpc(), self.longest_patience()?);
-        // What others depend on ends after them.
-        for group in latest_first(self.described(&self.known()?)?) {
-            before(&placed::programs(&group))?;
-            programs::end(self.0, &rpc, &group, Then::Keep)?;
-        }
+        let known = self.described(&self.known()?)?;
+        end_in_turn(known, before, |placed| programs::end(self.0, &rpc, placed, Then::Keep))?;
         self.0.unless_interrupted(async {
             match rpc.shut_down().await {
                 // It may be gone before its answer is.

@@ -14,7 +14,7 @@ use super::rpc::{Rpc, RpcError};
 use super::{conf, left_behind, refused, unwritable};
 use crate::UnixHost;
 use crate::label;
-use crate::placed::{self, Placed, latest_first};
+use crate::placed::{Placed, end_in_turn};
 use crate::services::ProcessManager;
 
 /// What the names of our files begin with.
@@ -179,11 +179,7 @@ impl ProcessManager for Supervisord<'_> {
     }
 
     fn stop_all(&self, before: Before<'_>) -> HostResult<()> {
-        // What others depend on ends after them.
-        latest_first(self.placed()?).iter().try_for_each(|placed| {
-            before(&placed::programs(placed))?;
-            self.end(placed, Then::Keep)
-        })
+        end_in_turn(self.placed()?, before, |placed| self.end(placed, Then::Keep))
     }
 }
 

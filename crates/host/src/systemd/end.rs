@@ -1,7 +1,6 @@
 //! How units end: each with its own signals and patience.
 
 use release_core::host::HostResult;
-use release_core::service::Running;
 
 use super::{Systemd, names};
 use crate::placed::Placed;
@@ -31,8 +30,7 @@ impl Systemd<'_> {
 
     fn not_ended(&self, units: &[String]) -> HostResult<Vec<String>> {
         let states = self.systemctl().states(units)?;
-        let is_there = |state: Running| state.is_alive() || state == Running::Stopping;
-        let left = states.into_iter().filter(|(_, state)| is_there(state.running));
+        let left = states.into_iter().filter(|(_, state)| state.running.is_there());
         Ok(left.map(|(unit, _)| unit).collect())
     }
 }

@@ -21,7 +21,7 @@ use release_core::service::{Program, ProgramState, Running};
 
 use crate::UnixHost;
 use crate::accounts::INHERITED;
-use crate::placed::{Placed, latest_first, programs};
+use crate::placed::{Placed, end_in_turn};
 use crate::services::ProcessManager;
 use release_core::host::Account;
 use state::UnitState;
@@ -168,11 +168,7 @@ impl ProcessManager for Systemd<'_> {
     }
 
     fn stop_all(&self, before: Before<'_>) -> HostResult<()> {
-        // What others depend on ends after them.
-        latest_first(self.placed()?).iter().try_for_each(|placed| {
-            before(&programs(placed))?;
-            self.end(placed)
-        })
+        end_in_turn(self.placed()?, before, |placed| self.end(placed))
     }
 }
 

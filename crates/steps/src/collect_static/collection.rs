@@ -75,10 +75,9 @@ impl Collection {
         Build { kind: KIND, of: self.directory.clone(), key }
     }
 
-    /// Since when the cache has the files.
-    pub(crate) fn since(&self, cx: &Context<'_>) -> HostResult<String> {
-        let entry = self.build().find(cx)?;
-        entry.map_or_else(|| Ok("no more".to_owned()), |entry| cache::since(cx, &entry))
+    /// Since when the cache has the files; `None` if it has them no more.
+    pub(crate) fn since(&self, cx: &Context<'_>) -> HostResult<Option<String>> {
+        self.build().find(cx)?.map(|entry| cache::since(cx, &entry)).transpose()
     }
 
     /// Puts the files into the release, if the cache has them.
