@@ -49,8 +49,8 @@ impl Step for Checkout {
         let revision = &cx.run.revision;
         let written = cx.host.checkout(&layout.repo(), revision, &into, &spare, like.as_ref(), &progress)?;
         cx.host.make_dir(&layout.run(release))?;
-        // Last: it says that the tree is whole.
-        cx.host.write(&layout.revision_file(release), &revision_line(cx.run), 0o644)?;
+        // Last: it says that the tree is whole. After a power cut before `activate`, which syncs all, the release is undone.
+        cx.host.make_file(&layout.revision_file(release), &revision_line(cx.run), 0o644)?;
         Ok(Outcome::DoneWith(note(written)))
     }
 
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_checkout_that_fails_half_way_is_removed() {
         let scene = scene(app());
-        scene.host.fail_at("write", "REVISION");
+        scene.host.fail_at("make_file", "REVISION");
         assert!(scene.run(&Checkout).is_err());
         scene.undo(&Checkout).unwrap();
         assert!(!scene.host.exists(RELEASE));

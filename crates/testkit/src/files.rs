@@ -89,6 +89,11 @@ impl Files for FakeHost {
         self.change("write", path, |tree| tree.put(path, Node::File(contents.to_owned(), mode)))
     }
 
+    fn make_file(&self, path: &Path, contents: &[u8], mode: u32) -> HostResult<()> {
+        assert!(self.node(path).is_none(), "{} stands already", path.display());
+        self.change("make_file", path, |tree| tree.put(path, Node::File(contents.to_owned(), mode)))
+    }
+
     fn make_dir(&self, path: &Path) -> HostResult<()> {
         self.change("make_dir", path, |tree| tree.make_dir(path))
     }

@@ -33,6 +33,9 @@ pub trait Files {
     fn read(&self, path: &Path) -> HostResult<Option<Vec<u8>>>;
     /// Replaces a file atomically: written beside it, synced, renamed. Makes its directory.
     fn write(&self, path: &Path, contents: &[u8], mode: u32) -> HostResult<()>;
+    /// Makes a file where nothing stands. It is not synced by itself: for a part of what [`sync`](Files::sync)
+    /// puts onto the disk as a whole, before anybody relies on it.
+    fn make_file(&self, path: &Path, contents: &[u8], mode: u32) -> HostResult<()>;
     /// Makes a directory and its parents; fine when it exists.
     fn make_dir(&self, path: &Path) -> HostResult<()>;
     /// What stands at `path` itself; `None` when nothing does.

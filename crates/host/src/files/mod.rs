@@ -3,8 +3,9 @@
 mod atomic;
 mod tree;
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::fs::{self, File, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use release_core::event::Progress;
@@ -24,6 +25,14 @@ impl Files for UnixHost {
     fn write(&self, path: &Path, contents: &[u8], mode: u32) -> HostResult<()> {
         self.make_dir(parent(path))?;
         atomic::write(path, contents, mode).map_err(failed("write", path))
+    }
+
+    fn make_file(&self, path: &Path, contents: &[u8], mode: u32) -> HostResult<()> {
+        let made = File::create_new(path).and_then(|mut file| {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.write_all(contents)
+        });
+        made.map_err(failed("make", path))
     }
 
     fn make_dir(&self, path: &Path) -> HostResult<()> {

@@ -217,3 +217,18 @@ fn space_and_permission_are_asked_of_the_nearest_directory_that_exists() {
     let root_may_all = rustix::process::geteuid().is_root();
     assert_eq!(host.is_writable(&closed.join("not/yet")).unwrap(), root_may_all);
 }
+
+#[test]
+fn a_file_is_made_once_and_whole_with_its_mode() {
+    let (root, host) = testing::host();
+    let path = root.path().join("REVISION");
+    host.make_file(&path, b"one", 0o666).unwrap();
+    assert_eq!(
+        (host.read(&path).unwrap().unwrap(), mode(&path)),
+        (b"one".to_vec(), 0o666),
+        "whatever the umask"
+    );
+    let error = host.make_file(&path, b"two", 0o644).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot make {}", path.display()));
+    assert_eq!(host.read(&path).unwrap().unwrap(), b"one");
+}
