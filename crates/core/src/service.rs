@@ -30,7 +30,8 @@ pub struct Program {
     pub rotation: Log,
     /// Where it stands among the others: what is less starts earlier, and ends later.
     pub order: u32,
-    /// Whether it is started again when it ends by itself; `false` for what is to run once.
+    /// Whether it is started again when it ends by itself; `false` for what is to run once, which is
+    /// started again only where a signal ended it.
     pub restart: bool,
     /// Whether it tells its manager when it is up, by `NOTIFY_SOCKET`.
     pub notifies: bool,
@@ -53,6 +54,8 @@ pub struct ProgramState {
     pub state: Running,
     /// Its process id, while it runs.
     pub pid: Option<u32>,
+    /// How it ended, such as `exit status 1`, where its manager says so; of one that has failed only.
+    pub ended: Option<String>,
 }
 
 /// A program's state.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use release_core::config::Service;
 use release_core::host::{HostResult, Reply};
-use release_core::service::Running;
+use release_core::service::{ProgramState, Running};
 use release_core::step::{Context, StepError};
 
 use crate::answer::{Answer, POLL, Question, log_tail};
@@ -17,6 +17,12 @@ const STABLE: Duration = Duration::from_secs(5);
 
 /// How long a request of the warm-up may take that was turned away at first.
 const LATER: Duration = Duration::from_secs(5);
+
+/// What its log does not tell: where the manager could not even start it, there is none.
+fn ended(state: &ProgramState) -> String {
+    let how = state.ended.as_ref().map(|how| format!(" ({how})"));
+    format!("ended by itself{}", how.unwrap_or_default())
+}
 
 /// One service of the new generation under observation.
 pub(crate) struct Watch<'a> {
@@ -53,7 +59,7 @@ impl<'a> Watch<'a> {
             return Err(self.fails("is unknown to the process manager"));
         };
         match state.state {
-            Running::Failed => return Err(self.fails("ended by itself")),
+            Running::Failed => return Err(self.fails(&ended(state))),
             Running::Stopped | Running::Stopping => return Err(self.fails("has stopped")),
             Running::Starting | Running::Running => {}
         }

@@ -44,6 +44,14 @@ impl FakeHost {
         state.pid = state.pid.filter(|_| running.is_alive());
     }
 
+    /// A program fails, as the manager says for this reason.
+    pub fn fail_program(&self, name: &str, how: &str) {
+        self.set_state(name, Running::Failed);
+        let mut manager = lock(&self.manager);
+        let (_, state) = manager.programs.get_mut(name).expect("the program is known");
+        state.ended = Some(how.to_owned());
+    }
+
     /// The programs that the manager knows, as they were given to it.
     pub fn programs(&self) -> Vec<Program> {
         lock(&self.manager).programs.values().map(|(program, _)| program.clone()).collect()
@@ -65,7 +73,7 @@ impl FakeHost {
         let mut manager = lock(&self.manager);
         manager.last_pid += 1;
         let pid = running.is_alive().then_some(1000 + manager.last_pid);
-        let state = ProgramState { name: program.name.clone(), state: running, pid };
+        let state = ProgramState { name: program.name.clone(), state: running, pid, ended: None };
         manager.programs.insert(program.name.clone(), (program.clone(), state));
     }
 }

@@ -178,6 +178,10 @@ fn process(info: &Value) -> Option<Process> {
         state: number(info, "state")?.into(),
         pid: u32::try_from(number(info, "pid")?).ok().filter(|pid| *pid != 0),
         exit_code: number(info, "exitstatus")?,
+        spawn_error: match info.get("spawnerr") {
+            Some(Value::String(error)) => error.clone(),
+            _ => String::new(),
+        },
     })
 }
 

@@ -8,8 +8,14 @@ pub(super) struct Process {
     pub(super) name: String,
     pub(super) state: State,
     pub(super) pid: Option<u32>,
+    /// Below 0 where a signal ended it.
     pub(super) exit_code: i32,
+    /// Why it could not be started, if so; empty otherwise.
+    pub(super) spawn_error: String,
 }
+
+/// That is no reason: the exit status tells more.
+const TOO_QUICK: &str = "Exited too quickly";
 
 /// supervisord's own states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,11 +75,23 @@ impl Process {
             State::Backoff | State::Exited | State::Fatal | State::Unknown => Running::Failed,
         }
     }
+
+    fn ended(&self) -> Option<String> {
+        match self.running() {
+            Running::Failed if !self.spawn_error.is_empty() && !self.spawn_error.starts_with(TOO_QUICK) => {
+                Some(self.spawn_error.clone())
+            }
+            Running::Failed if self.exit_code < 0 => Some("by a signal".to_owned()),
+            Running::Failed => Some(format!("exit status {}", self.exit_code)),
+            _ => None,
+        }
+    }
 }
 
 impl From<Process> for ProgramState {
     fn from(process: Process) -> Self {
-        ProgramState { state: process.running(), name: process.name, pid: process.pid }
+        let (state, ended) = (process.running(), process.ended());
+        ProgramState { name: process.name, state, pid: process.pid, ended }
     }
 }
 
@@ -81,12 +99,27 @@ impl From<Process> for ProgramState {
 mod tests {
     use super::*;
 
+    fn state(code: i32, exit_code: i32, spawn_error: &str) -> ProgramState {
+        let (name, spawn_error) = ("web".to_owned(), spawn_error.to_owned());
+        ProgramState::from(Process { name, state: code.into(), pid: None, exit_code, spawn_error })
+    }
+
+    #[test]
+    fn how_a_program_ended_is_told() {
+        let told = |code: i32, exit_code, spawn_error: &str| state(code, exit_code, spawn_error).ended;
+        assert_eq!(told(100, 3, "").unwrap(), "exit status 3");
+        assert_eq!(
+            told(30, 3, "Exited too quickly (process log may have details)").unwrap(),
+            "exit status 3"
+        );
+        assert_eq!(told(30, -1, "").unwrap(), "by a signal");
+        assert_eq!(told(200, 0, "can't find command 'x'").unwrap(), "can't find command 'x'");
+        assert_eq!([told(100, 0, ""), told(20, 0, ""), told(0, 0, "")], [None, None, None]);
+    }
+
     #[test]
     fn a_program_that_exited_has_failed_unless_it_had_done_its_work() {
-        let shown = |code: i32, exit_code| {
-            ProgramState::from(Process { name: "web".to_owned(), state: code.into(), pid: None, exit_code })
-                .state
-        };
+        let shown = |code: i32, exit_code| state(code, exit_code, "").state;
         assert_eq!(shown(100, 1), Running::Failed);
         assert_eq!(shown(100, 0), Running::Stopped);
         assert_eq!([30, 200, 1000].map(|code| shown(code, 0)), [Running::Failed; 3]);

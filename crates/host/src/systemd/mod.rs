@@ -157,12 +157,9 @@ impl ProcessManager for Systemd<'_> {
         let placed = self.placed()?;
         let mut states = self.systemctl().states(&names(&placed))?;
         let known = placed.into_iter().map(|placed| {
-            let state = states.remove(&placed.name);
-            ProgramState {
-                name: placed.program,
-                state: state.as_ref().map_or(Running::Stopped, |state| state.running),
-                pid: state.and_then(|state| state.pid),
-            }
+            let unknown = UnitState { running: Running::Stopped, pid: None, ended: None };
+            let UnitState { running, pid, ended } = states.remove(&placed.name).unwrap_or(unknown);
+            ProgramState { name: placed.program, state: running, pid, ended }
         });
         Ok(known.collect())
     }

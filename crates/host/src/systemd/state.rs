@@ -1,12 +1,17 @@
 //! What systemd says of a unit, and what that means to us.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use release_core::service::Running;
 
 /// What is asked of systemd.
-pub(super) const PROPERTIES: &str = "Id,ActiveState,SubState,MainPID,Job,ActiveEnterTimestampMonotonic";
+pub(super) const PROPERTIES: &str =
+    "Id,ActiveState,SubState,MainPID,Job,ActiveEnterTimestampMonotonic,Result,ExecMainStatus";
+
+/// Exit statuses of systemd itself, of what it could not even start (`systemd.exec(5)`).
+const ITS_OWN: RangeInclusive<u8> = 200..=245;
 
 /// A program must run for so long to be trusted: what dies at once was never up.
 const TRUSTED_AFTER: Duration = Duration::from_secs(1);
@@ -16,6 +21,8 @@ const TRUSTED_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct UnitState {
     pub(super) running: Running,
     pub(super) pid: Option<u32>,
+    /// How it ended, if it has failed.
+    pub(super) ended: Option<String>,
 }
 
 /// The units in the lines of `systemctl show`, by name; `now` is the machine's monotonic clock.
@@ -44,7 +51,19 @@ fn unit(values: &BTreeMap<&str, &str>, now: Duration) -> UnitState {
         _ if is_told(values) => Running::Starting,
         _ => Running::Stopped,
     };
-    UnitState { running, pid: value("MainPID").parse().ok().filter(|pid| *pid != 0) }
+    let pid = value("MainPID").parse().ok().filter(|pid| *pid != 0);
+    let ended = (running == Running::Failed).then(|| ended(value("Result"), value("ExecMainStatus")));
+    UnitState { running, pid, ended }
+}
+
+fn ended(result: &str, status: &str) -> String {
+    let is_its_own = status.parse().is_ok_and(|status| ITS_OWN.contains(&status));
+    match result {
+        "exit-code" if is_its_own => format!("exit status {status} of systemd, see systemd.exec(5)"),
+        "exit-code" | "success" => format!("exit status {status}"),
+        "signal" | "core-dump" => format!("signal {status}"),
+        other => other.to_owned(),
+    }
 }
 
 /// Whether systemd was told to start it, or to end it, and has not come to that yet.
@@ -60,6 +79,18 @@ mod tests {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let units = read(&lines, Duration::from_secs(100));
         units.into_iter().map(|(name, unit)| (name, unit.running, unit.pid)).collect()
+    }
+
+    #[test]
+    fn how_a_unit_ended_is_told() {
+        assert_eq!(ended("exit-code", "1"), "exit status 1");
+        assert_eq!(ended("exit-code", "219"), "exit status 219 of systemd, see systemd.exec(5)");
+        assert_eq!(ended("success", "0"), "exit status 0");
+        assert_eq!([ended("signal", "9"), ended("core-dump", "11")], ["signal 9", "signal 11"]);
+        assert_eq!(ended("oom-kill", "9"), "oom-kill");
+        let failed = "Id=a\nActiveState=failed\nSubState=failed\nResult=signal\nExecMainStatus=9";
+        let lines: Vec<String> = failed.lines().map(str::to_owned).collect();
+        assert_eq!(read(&lines, Duration::ZERO)["a"].ended.as_deref(), Some("signal 9"));
     }
 
     #[test]

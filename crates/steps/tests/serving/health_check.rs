@@ -43,11 +43,11 @@ fn a_process_that_ended_fails_at_once_with_its_last_words_and_no_secret() {
     let mut scene = booted();
     let secret = Variables::from([("SECRET_KEY".to_owned(), Secret::new("hunter2hunter2"))]);
     scene.facts.redactor = Redactor::new(&secret);
-    scene.host.set_state(&new_web(&scene), Running::Failed);
+    scene.host.fail_program(&new_web(&scene), "exit status 1");
     let log = scene.facts.layout.service_log(&new_web(&scene));
     scene.host.put_file(&log, "Starting\nImportError: no key hunter2hunter2\n");
     let error = failure(&scene);
-    assert_eq!(error.to_string(), "web ended by itself");
+    assert_eq!(error.to_string(), "web ended by itself (exit status 1)");
     assert_eq!(error.output(), ["Starting", "ImportError: no key [redacted]"]);
     assert_eq!(error.help(), Some(format!("its whole log is {}", log.display())));
     assert!(scene.host.elapsed().is_zero());
