@@ -63,6 +63,9 @@ files=conf.d/*.conf
     ))
 }
 
+/// What `release` ends with by itself (its exit codes, and that of a panic): all but a signal.
+const OWN_ENDS: &str = "0,1,2,3,4,5,6,101";
+
 /// The file of one program, which is a group of its own.
 pub(super) fn program(program: &Program) -> Written {
     let runs_once = !program.restart;
@@ -73,6 +76,7 @@ command={command}
 directory={directory}
 autostart=true
 autorestart={restart}
+exitcodes={codes}
 startsecs={trusted_after}
 startretries={retries}
 priority={order}
@@ -89,7 +93,8 @@ stdout_logfile_backups={log_keep}
         name = name(&program.name)?,
         command = command(&program.command)?,
         directory = path("the directory", &program.directory)?,
-        restart = program.restart,
+        restart = if runs_once { "unexpected" } else { "true" },
+        codes = OWN_ENDS,
         // Its broker may be away for a night: supervisord tries again after ever longer pauses.
         retries = if runs_once { 3 } else { 1_000_000 },
         trusted_after = if runs_once { 0 } else { 1 },
@@ -282,6 +287,7 @@ command=release exec -- gunicorn 'a b'
 directory=/srv/shop/releases/20261120T101500Z-3f2c1a9
 autostart=true
 autorestart=true
+exitcodes=0,1,2,3,4,5,6,101
 startsecs=1
 startretries=1000000
 priority=1
@@ -299,9 +305,10 @@ stdout_logfile_backups=3
     }
 
     #[test]
-    fn what_is_to_run_once_is_not_started_again() {
+    fn what_is_to_run_once_is_started_again_after_a_signal_only() {
         let conf = program(&Program { restart: false, ..web() }).unwrap();
-        assert!(conf.contains("\nautorestart=false\nstartsecs=0\n"), "{conf}");
+        let lines = "\nautorestart=unexpected\nexitcodes=0,1,2,3,4,5,6,101\nstartsecs=0\n";
+        assert!(conf.contains(lines), "{conf}");
     }
 
     #[test]

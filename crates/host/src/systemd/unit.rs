@@ -110,9 +110,9 @@ fn text(
     Ok(text)
 }
 
-/// What is to run once may fail without a second try.
+/// What is to run once may fail without a second try, but is not given up where it is killed.
 fn restart(restart: bool) -> &'static str {
-    if restart { RESTART } else { "Restart=no" }
+    if restart { RESTART } else { "Restart=on-abnormal\nRestartSec=1s" }
 }
 
 /// A server ends its workers itself; what is left of them when it is gone is killed. One that is
@@ -299,7 +299,10 @@ WantedBy=multi-user.target
         );
         let text = unit.unwrap().text;
         assert!(text.contains("Type=exec\nWorkingDirectory="), "{text}");
-        assert!(text.contains("\nRestart=no\n") && text.contains("WantedBy=default.target"), "{text}");
+        assert!(
+            text.contains("\nRestart=on-abnormal\n") && text.contains("WantedBy=default.target"),
+            "{text}"
+        );
         assert!(!text.contains("User=") && !text.contains("After=network"), "{text}");
     }
 
