@@ -79,9 +79,9 @@ pub(crate) fn climb(site: &Site, manager: &str, web: &str) {
 #[test]
 fn what_retires_a_worker_is_killed_and_comes_back_to_go_on() {
     let site = site();
-    let old = Old::of(&site, "supervisord", &web(), [6, 10, 2]);
+    let old = Old::of(&site, "supervisord", &web(), [6, 20, 2]);
     let retires = |process: &processes::Process| process.command.contains(" retire --root ");
-    wait_until("the second signal was sent", LIMIT, || old.heard().len() == 2);
+    wait_until("the second signal was sent", LIMIT, || old.heard().len() >= 2);
     let retire = || processes::of(&site.root).into_iter().find(retires);
     wait_until("somebody goes on in the background", LIMIT, || retire().is_some());
     let killed = retire().unwrap();
@@ -90,19 +90,19 @@ fn what_retires_a_worker_is_killed_and_comes_back_to_go_on() {
     let climbing = Instant::now();
     wait_until("it was killed", LIMIT, || old.is_gone());
     old.assert_climbed();
-    assert!(climbing.elapsed() < Duration::from_secs(30), "supervisord killed it: {:?}", climbing.elapsed());
+    assert!(climbing.elapsed() < Duration::from_secs(40), "supervisord killed it: {:?}", climbing.elapsed());
     site.stop();
 }
 
 #[test]
 fn a_stop_goes_on_where_a_ladder_was() {
     let site = site();
-    let old = Old::of(&site, "supervisord", &web(), [4, 10, 2]);
-    wait_until("the second signal was sent", LIMIT, || old.heard().len() == 2);
+    let old = Old::of(&site, "supervisord", &web(), [6, 20, 2]);
+    wait_until("the second signal was sent", LIMIT, || old.heard().len() >= 2);
     let stopped = Instant::now();
     site.release(&["stop"]).exits(0);
     old.assert_climbed();
-    assert!(stopped.elapsed() < Duration::from_secs(30), "supervisord killed it: {:?}", stopped.elapsed());
+    assert!(stopped.elapsed() < Duration::from_secs(40), "supervisord killed it: {:?}", stopped.elapsed());
     site.stop();
 }
 
