@@ -16,6 +16,7 @@ mod deploy;
 mod directory;
 mod hook;
 mod interrupted;
+mod large;
 mod lfs;
 mod proxy;
 mod restart;
