@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use release_core::exit_code;
 use release_core::layout::Layout;
 use release_core::service::{Climb, Program};
 
@@ -63,8 +64,14 @@ files=conf.d/*.conf
     ))
 }
 
-/// What `release` ends with by itself (its exit codes, and that of a panic): all but a signal.
-const OWN_ENDS: &str = "0,1,2,3,4,5,6,101";
+/// What a Rust program that panics exits with.
+const PANICKED: u8 = 101;
+
+/// What `release` ends with by itself: all but a signal.
+fn own_ends() -> String {
+    let codes = (exit_code::DONE..=exit_code::LOCKED).chain([PANICKED]);
+    codes.map(|code| code.to_string()).collect::<Vec<_>>().join(",")
+}
 
 /// The file of one program, which is a group of its own.
 pub(super) fn program(program: &Program) -> Written {
@@ -94,7 +101,7 @@ stdout_logfile_backups={log_keep}
         command = command(&program.command)?,
         directory = path("the directory", &program.directory)?,
         restart = if runs_once { "unexpected" } else { "true" },
-        codes = OWN_ENDS,
+        codes = own_ends(),
         // Its broker may be away for a night: supervisord tries again after ever longer pauses.
         retries = if runs_once { 3 } else { 1_000_000 },
         trusted_after = if runs_once { 0 } else { 1 },
